@@ -1,0 +1,181 @@
+"""How a page keeps its promise: every claim is measured, shown and checked.
+
+A claim is a statement, a measured value and the range in which it holds.
+`claim` shows the three as a card and raises where the value is outside. The
+text that is stored and compared names statement, range and verdict only:
+digits that vary between machines stay in the card and in the book's ledger.
+"""
+
+import html
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ddl.settings import scale
+
+CLAIM_MIME = "application/vnd.ddl.claim+json"
+
+
+class ClaimError(AssertionError):
+    """A claim that does not hold in this run."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as the page shows it and the ledger lists it."""
+
+    statement: str
+    measure: str
+    measured: str
+    accepted: str
+    verdict: str
+    source: str
+
+    @property
+    def anchor(self) -> str:
+        """The fragment under which the page's card can be linked to."""
+        return "claim-" + re.sub(r"[^a-z0-9]+", "-", self.statement.lower()).strip("-")
+
+    def __str__(self) -> str:
+        measure = f"{self.measure} " if self.measure else ""
+        lines = [f"Claim: {self.statement}", f"Accepted: {measure}{self.accepted}"]
+        if self.source:
+            lines.append(f"Source: {self.source}")
+        return "\n".join([*lines, f"Verdict: {self.verdict}"])
+
+    def card(self) -> str:
+        """Return the HTML card: statement, measured value, range, source and verdict."""
+        state = self.verdict.split(":")[0].replace(" ", "-")
+        sign = {"holds": "✓", "fails": "✗"}.get(state, "○")
+        facts = [(self.measure or "measured", self.measured), ("accepted", self.accepted)]
+        facts += [("source", self.source)] if self.source else []
+        facts.append(("verdict", self.verdict))
+        rows = "".join(
+            f'<span style="margin-right:1.5em"><i>{name}</i> {html.escape(value)}</span>'
+            for name, value in facts
+        )
+        return (
+            f'<div class="ddl-claim ddl-{state}" id="{self.anchor}" style="border:1px solid;'
+            'border-left-width:5px;border-radius:4px;padding:.5em .8em;margin:.5em 0">'
+            f"<div><b>{sign} {html.escape(self.statement)}</b></div>"
+            f'<div style="font-size:.9em">{rows}</div></div>'
+        )
+
+
+def _accepted(above: Any, below: Any, equals: Any, within: float) -> str:
+    """Word the accepted range."""
+    if equals is not None:
+        exact = show_value(equals)
+        return f"{exact} ± {within:g}" if within else f"exactly {exact}"
+    if above is not None and below is not None:
+        return f"between {above:g} and {below:g}"
+    if above is not None:
+        return f"above {above:g}"
+    return f"below {below:g}" if below is not None else "true"
+
+
+def _holds(measured: Any, above: Any, below: Any, equals: Any, within: float) -> bool:
+    """Compare; NaN is inside no range."""
+    if equals is not None:
+        return bool(abs(measured - equals) <= within) if within else bool(measured == equals)
+    if above is None and below is None:
+        return bool(measured)
+    return (above is None or measured > above) and (below is None or measured < below)
+
+
+def show_value(value: Any) -> str:
+    """Return a value as a card shows it: four significant digits, thousands separated."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def claim(
+    statement: str,
+    measured: Any,
+    *,
+    measure: str = "",
+    above: float | None = None,
+    below: float | None = None,
+    equals: Any = None,
+    within: float = 0.0,
+    source: str = "",
+    needs: str = "",
+) -> None:
+    """Show a claim as a card and raise where it does not hold.
+
+    Args:
+        statement: What the page says, one sentence without a full stop.
+        measured: What this run measured: a number; a bool for a yes-or-no
+            claim; with ``equals``, anything that compares.
+        measure: What the number is, where the statement does not say it:
+            ``"largest gap"``, ``"ratio of losses"``.
+        above: The claim holds for values above this.
+        below: The claim holds for values below this.
+        equals: The claim holds for this value.
+        within: Tolerance of ``equals``.
+        source: Who gives what value: the lecture's figure, or a paper.
+        needs: ``"MNIST"`` for a claim about real digits, which is shown but
+            not checked where the page runs on drawn ones.
+
+    Raises:
+        ClaimError: If the value is outside the accepted range.
+        ValueError: If there is no range for a number, or no such ``needs``.
+
+    Example:
+        >>> claim("Skips lower the loss", without / with_skips, measure="ratio", above=1.05)
+    """
+    if needs not in ("", "MNIST"):
+        raise ValueError(f"needs must be 'MNIST' or empty, got {needs!r}")
+    if above is None and below is None and equals is None and not isinstance(measured, bool):
+        raise ValueError(f"measured {measured!r} needs a range: above, below or equals")
+    if scale() == "smoke":
+        verdict = "not checked at smoke size"
+    elif needs and not _real_digits():
+        verdict = f"not checked: needs {needs}"
+    else:
+        verdict = "holds" if _holds(measured, above, below, equals, within) else "fails"
+    accepted = _accepted(above, below, equals, within)
+    result = Claim(statement, measure, show_value(measured), accepted, verdict, source)
+    _show(
+        str(result),
+        {"text/html": result.card(), CLAIM_MIME: asdict(result) | {"anchor": result.anchor}},
+    )
+    if verdict == "fails":
+        raise ClaimError(f"{statement}: measured {result.measured}, accepted {accepted}")
+
+
+def say(markdown: str) -> None:
+    """Show a sentence whose numbers this run computed.
+
+    The stored text does not hold them: it would differ between machines.
+
+    Args:
+        markdown: The sentence, an f-string as a rule.
+    """
+    _show("A sentence with numbers of this run.", {"text/markdown": markdown})
+
+
+def _real_digits() -> bool:
+    # Imported late: a page without data need not load the loaders.
+    from ddl.data import digits_are_real
+
+    return digits_are_real()
+
+
+def _show(text: str, rich: dict[str, Any]) -> None:
+    """Display in a notebook; print the text elsewhere."""
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(text)
+        return
+    if get_ipython() is None:
+        print(text)
+        return
+    json.dumps(rich)  # fail here, not in the kernel's message thread
+    display({"text/plain": text, **rich}, raw=True)

@@ -1,0 +1,99 @@
+"""How an exercise checks itself and says what is wrong.
+
+Each chapter has a module of checks here. A check takes the reader's solution
+and returns a `Verdict`, which a notebook shows as the cell's result:
+
+    >>> from ddl.exercises import gating as check
+    >>> check.highway_by_hand(my_highway)
+    Not yet: expected a (4, 3) output, got (3, 4).
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec
+
+import torch
+from torch import Tensor
+
+Parameters = ParamSpec("Parameters")
+
+
+class NotYet(Exception):  # noqa: N818 - a message to the reader, not an error of the program
+    """What a check says of a solution that is not right yet."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of a check, shown as the result of its cell."""
+
+    passed: bool
+    message: str
+
+    def __repr__(self) -> str:
+        return f"{'Correct' if self.passed else 'Not yet'}: {self.message}"
+
+
+def check(
+    body: Callable[Concatenate[Any, Parameters], str],
+) -> Callable[Concatenate[Any, Parameters], Verdict]:
+    """Turn a function that raises `NotYet` or returns praise into a check.
+
+    An exception of the reader's own code is part of the answer, not a crash.
+    """
+
+    @functools.wraps(body)
+    def checked(solution: Any, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Verdict:
+        if solution is None or solution is ...:
+            return Verdict(False, "there is no answer here. Replace the dots.")
+        try:
+            return Verdict(True, body(solution, *args, **kwargs))
+        except NotYet as reason:
+            return Verdict(False, str(reason))
+        except Exception as error:
+            return Verdict(False, f"your code raised {type(error).__name__}: {error}")
+
+    return checked
+
+
+def expect(condition: bool, message: str) -> None:
+    """Raise `NotYet` with a message for the reader unless the condition holds."""
+    if not condition:
+        raise NotYet(message)
+
+
+def expect_tensor(answer: Any, expected: Tensor, *, hint: str = "", atol: float = 1e-5) -> None:
+    """Compare a reader's tensor with the expected one: type, shape, then values.
+
+    Raises:
+        NotYet: With what was expected, what came, and the hint where only the
+            values differ.
+    """
+    if answer is None or answer is ...:
+        raise NotYet("there is no answer here. Replace the dots.")
+    expect(
+        isinstance(answer, Tensor),
+        f"expected a tensor, got {type(answer).__name__}.",
+    )
+    shape, wanted = tuple(answer.shape), tuple(expected.shape)
+    expect(shape == wanted, f"expected a {wanted} output, got {shape}.")
+    gap = (answer.detach().to(expected) - expected).abs().max().item() if answer.numel() else 0.0
+    close = torch.allclose(answer.detach().to(expected), expected, atol=atol, rtol=1e-4)
+    expect(close, f"the shape is right, the values are not: off by up to {gap:.2g}. {hint}".strip())
+
+
+def expect_number(answer: Any, expected: float, *, hint: str = "", tolerance: float = 0.0) -> None:
+    """Compare a reader's number with the expected one.
+
+    Raises:
+        NotYet: With the hint; the right number is not given away.
+    """
+    if answer is None or answer is ...:
+        raise NotYet("there is no answer here. Replace the dots.")
+    if isinstance(answer, Tensor) and answer.numel() == 1:
+        answer = answer.item()
+    expect(
+        isinstance(answer, int | float) and not isinstance(answer, bool),
+        f"expected a number, got {type(answer).__name__}.",
+    )
+    expect(bool(abs(answer - expected) <= tolerance), f"{answer:g} is not it. {hint}".strip())

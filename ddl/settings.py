@@ -1,0 +1,87 @@
+"""How large a page runs, on what, and from which seed.
+
+Three environment variables steer every page: ``DDL_SCALE`` (its size),
+``DDL_SEED`` (its random numbers) and ``DDL_DATA`` (its data, see `ddl.data`).
+"""
+
+import os
+from typing import TypeVar
+
+import torch
+
+SCALES = ("smoke", "cpu", "gpu")
+Number = TypeVar("Number", int, float)
+
+
+def device() -> torch.device:
+    """Return the device that pages compute on: the GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def scale() -> str:
+    """Return the size at which pages run.
+
+    Returns:
+        ``"gpu"`` on a GPU and ``"cpu"`` elsewhere, unless ``DDL_SCALE`` names
+        one of ``smoke``, ``cpu`` and ``gpu``. At ``smoke`` size a page takes a
+        step or two everywhere and checks no claim: it shows in seconds that a
+        platform can run the page at all.
+
+    Raises:
+        ValueError: If ``DDL_SCALE`` is anything else.
+    """
+    chosen = os.environ.get("DDL_SCALE", "")
+    if not chosen:
+        return "gpu" if device().type == "cuda" else "cpu"
+    if chosen not in SCALES:
+        raise ValueError(f"DDL_SCALE must be one of {', '.join(SCALES)}, got {chosen!r}")
+    return chosen
+
+
+def budget(*, cpu: Number, gpu: Number, smoke: Number | None = None) -> Number:
+    """Return the number of epochs, steps or images that this run can afford.
+
+    Args:
+        cpu: The value that two CPU cores manage within the page's 90 seconds.
+        gpu: The value at full size.
+        smoke: The value for a quick trial; without one, at most 2.
+
+    Raises:
+        ValueError: If a value is not positive.
+
+    Example:
+        >>> epochs = budget(cpu=2, gpu=20)
+    """
+    for name, value in (("cpu", cpu), ("gpu", gpu), ("smoke", smoke)):
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be positive, got {value!r}")
+    small = min(cpu, type(cpu)(2)) if smoke is None else smoke
+    return {"smoke": small, "cpu": cpu, "gpu": gpu}[scale()]
+
+
+def seed_value() -> int:
+    """Return the seed of this run: ``DDL_SEED``, or 0.
+
+    Raises:
+        ValueError: If ``DDL_SEED`` is not a non-negative integer.
+    """
+    chosen = os.environ.get("DDL_SEED", "0")
+    if not chosen.isdecimal():
+        raise ValueError(f"DDL_SEED must be a non-negative integer, got {chosen!r}")
+    return int(chosen)
+
+
+def seed() -> torch.Generator:
+    """Seed torch and return a generator of the same seed.
+
+    Both draw on the CPU, so that a GPU page starts from the same weights and
+    the same noise as a CPU page: CUDA's random numbers differ between models.
+    """
+    torch.manual_seed(seed_value())
+    return torch.Generator().manual_seed(seed_value())
+
+
+def about_this_run() -> None:
+    """Print the size, device, seed and torch version of this run, for the top of a page."""
+    where = torch.cuda.get_device_name() if device().type == "cuda" else "CPU"
+    print(f"This run: {scale()} size on {where}, seed {seed_value()}, torch {torch.__version__}")

@@ -1,0 +1,118 @@
+import json
+
+import pytest
+
+from ddl import claims
+from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """What a page would show: text and rich outputs."""
+    cards: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(claims, "_show", lambda text, rich: cards.append((text, rich)))
+    monkeypatch.setenv("DDL_SCALE", "cpu")
+    return cards
+
+
+@pytest.mark.parametrize(
+    ("measured", "bounds", "accepted"),
+    [
+        (0.14, {"below": 0.15}, "below 0.15"),
+        (1.2, {"above": 1.05}, "above 1.05"),
+        (0.16, {"above": 0.15, "below": 0.17}, "between 0.15 and 0.17"),
+        (185_873, {"equals": 185_873}, "exactly 185,873"),
+        ((4, 3), {"equals": (4, 3)}, "exactly (4, 3)"),
+        (0.0571, {"equals": 0.057, "within": 1e-3}, "0.057 ± 0.001"),
+        (True, {}, "true"),
+    ],
+)
+def test_holds(shown: list, measured: object, bounds: dict, accepted: str) -> None:
+    claim("It is so", measured, **bounds)
+    text, rich = shown[0]
+    assert text == f"Claim: It is so\nAccepted: {accepted}\nVerdict: holds"
+    assert rich[CLAIM_MIME]["verdict"] == "holds"
+    json.dumps(rich)
+
+
+@pytest.mark.parametrize(
+    ("measured", "bounds"),
+    [
+        (0.15, {"below": 0.15}),
+        (1.05, {"above": 1.05}),
+        (0.14, {"above": 0.15, "below": 0.17}),
+        (0.18, {"above": 0.15, "below": 0.17}),
+        (185_872, {"equals": 185_873}),
+        ((3, 4), {"equals": (4, 3)}),
+        (0.06, {"equals": 0.057, "within": 1e-3}),
+        (False, {}),
+        (float("nan"), {"below": 1.0}),
+        (float("nan"), {"above": 1.0}),
+        (float("nan"), {"equals": 1.0, "within": 1.0}),
+    ],
+)
+def test_fails_loudly_and_shows_why(shown: list, measured: object, bounds: dict) -> None:
+    with pytest.raises(ClaimError, match="It is so: measured"):
+        claim("It is so", measured, **bounds)
+    assert shown[0][0].endswith("Verdict: fails")
+
+
+def test_stored_text_holds_no_measured_digits(shown: list) -> None:
+    claim("It is so", 0.123456, below=0.2, source="SDSC 2024: 0.14")
+    text, rich = shown[0]
+    assert "0.1235" not in text
+    assert "0.1235" in rich["text/html"]
+
+
+def test_claims_on_real_digits_are_not_checked_on_drawn_ones(
+    shown: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDL_DATA", "drawn")
+    claim("MNIST is so", 5.0, below=1.0, needs="MNIST")
+    assert shown[0][0].endswith("Verdict: not checked: needs MNIST")
+
+
+def test_smoke_size_checks_nothing(shown: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DDL_SCALE", "smoke")
+    claim("It is so", 5.0, below=1.0)
+    assert shown[0][0].endswith("Verdict: not checked at smoke size")
+
+
+def test_bad_input(bad_input) -> None:
+    with bad_input("needs must be 'MNIST'"):
+        claim("x", 1.0, below=2.0, needs="ImageNet")
+    with bad_input(r"measured 1\.0 needs a range"):
+        claim("x", 1.0)
+
+
+def test_card_escapes_and_links() -> None:
+    card = Claim("a < b & c", "", "1", "true", "holds", "").card()
+    assert "a &lt; b &amp; c" in card
+    assert 'id="claim-a-b-c"' in card
+
+
+def test_say_keeps_numbers_out_of_the_stored_text(shown: list) -> None:
+    say("The loss is 0.14.")
+    assert "0.14" not in shown[0][0]
+    assert shown[0][1] == {"text/markdown": "The loss is 0.14."}
+
+
+def test_a_measure_is_named(shown: list) -> None:
+    claim("It is so", 0.1, measure="largest gap", below=0.2)
+    text, rich = shown[0]
+    assert "Accepted: largest gap below 0.2" in text
+    assert "<i>largest gap</i> 0.1" in rich["text/html"]
+
+
+def test_values_read_well() -> None:
+    assert [show_value(v) for v in (True, 12345, 0.123456, (1, 2))] == [
+        "true",
+        "12,345",
+        "0.1235",
+        "(1, 2)",
+    ]
+
+
+def test_outside_a_notebook_the_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    claim("One is one", 1, equals=1)
+    assert "Claim: One is one" in capsys.readouterr().out

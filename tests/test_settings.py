@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+import ddl
+from ddl.settings import budget, scale, seed, seed_value
+
+
+@pytest.mark.parametrize(("size", "epochs"), [("smoke", 2), ("cpu", 5), ("gpu", 20)])
+def test_budget_follows_the_scale(monkeypatch: pytest.MonkeyPatch, size: str, epochs: int) -> None:
+    monkeypatch.setenv("DDL_SCALE", size)
+    assert budget(cpu=5, gpu=20) == epochs
+    assert budget(cpu=5, gpu=20, smoke=1) == (1 if size == "smoke" else epochs)
+
+
+def test_smoke_is_never_more_than_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DDL_SCALE", "smoke")
+    assert budget(cpu=1, gpu=20) == 1
+
+
+def test_scale_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DDL_SCALE", raising=False)
+    for there, expected in ((True, "gpu"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert scale() == expected
+
+
+def test_seed_gives_the_same_numbers_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = []
+    for value in ("3", "3", "4"):
+        monkeypatch.setenv("DDL_SEED", value)
+        generator = seed()
+        draws.append((torch.rand(1).item(), torch.rand(1, generator=generator).item()))
+    assert draws[0] == draws[1]
+    assert draws[0][0] != draws[2][0]
+    assert draws[0][1] != draws[2][1]
+
+
+def test_bad_settings(monkeypatch: pytest.MonkeyPatch, bad_input) -> None:
+    with bad_input("gpu must be positive, got 0"):
+        budget(cpu=1, gpu=0)
+    monkeypatch.setenv("DDL_SCALE", "huge")
+    with bad_input("DDL_SCALE must be one of smoke, cpu, gpu, got 'huge'"):
+        scale()
+    monkeypatch.setenv("DDL_SEED", "-1")
+    with bad_input("DDL_SEED must be a non-negative integer, got '-1'"):
+        seed_value()
+
+
+def test_a_page_says_how_it_ran(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDL_SCALE", "cpu")
+    monkeypatch.setenv("DDL_SEED", "7")
+    ddl.about_this_run()
+    assert "cpu size" in (out := capsys.readouterr().out)
+    assert "seed 7" in out

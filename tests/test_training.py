@@ -1,0 +1,89 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ddl.data import Batches
+from ddl.training import fit, parameter_count
+
+
+def squared_error(model: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    return F.mse_loss(model(batch[0]), batch[1])
+
+
+def line() -> tuple[nn.Linear, Batches]:
+    torch.manual_seed(0)
+    x = torch.randn(97, 3)
+    y = x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 3
+    return nn.Linear(3, 1), Batches(x, y, batch_size=10)
+
+
+def test_same_as_the_loop_by_hand() -> None:
+    model, batches = line()
+    ours, _ = line()
+    history = fit(ours, squared_error, batches, epochs=3, learning_rate=0.01)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(3):
+        for batch in batches:
+            optimizer.zero_grad()
+            loss = squared_error(model, batch)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert history.steps == pytest.approx(losses, abs=1e-7)
+    torch.testing.assert_close(ours.weight, model.weight)
+
+
+def test_finds_the_line_and_leaves_the_model_ready_to_use() -> None:
+    model, batches = line()
+    history = fit(model, squared_error, batches, epochs=200, learning_rate=0.05)
+    torch.testing.assert_close(model.weight, torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-3, rtol=0)
+    assert len(history.epochs) == 200
+    assert len(history.steps) == 200 * len(batches)
+    assert history.epochs[0] == pytest.approx(sum(history.steps[:10]) / 10)
+    assert not model.training
+
+
+def test_convolutions_train_the_same_in_either_memory_layout() -> None:
+    torch.manual_seed(0)
+    model = nn.Conv2d(2, 3, 3)
+    weight = model.weight.detach().clone()
+    images = torch.rand(5, 2, 7, 7)
+    fit(model, lambda m, b: m(b[0]).square().mean(), Batches(images, batch_size=5), epochs=1)
+    assert model.weight.shape == weight.shape
+    assert (model.weight - weight).abs().max().item() == pytest.approx(1e-3, rel=1e-2)  # Adam
+
+
+def test_takes_another_optimizer() -> None:
+    model, batches = line()
+    before = model.weight.detach().clone()
+    fit(
+        model,
+        squared_error,
+        batches,
+        epochs=1,
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.0),
+    )
+    torch.testing.assert_close(model.weight, before)
+
+
+def test_a_loss_that_explodes_is_reported() -> None:
+    model, batches = line()
+    with pytest.raises(FloatingPointError, match="not finite in epoch 1"):
+        fit(model, lambda m, b: squared_error(m, b) * float("inf"), batches, epochs=2)
+
+
+def test_bad_input(bad_input) -> None:
+    model, batches = line()
+    with bad_input("epochs must be at least 1, got 0"):
+        fit(model, squared_error, batches, epochs=0)
+    with bad_input("learning_rate must be positive, got -1"):
+        fit(model, squared_error, batches, epochs=1, learning_rate=-1)
+    with bad_input("batches must not be empty"):
+        fit(model, squared_error, [], epochs=1)
+
+
+def test_a_shared_parameter_counts_once() -> None:
+    layer = nn.Linear(5, 5)
+    assert parameter_count(nn.Sequential(layer, layer)) == 30
