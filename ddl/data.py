@@ -1,0 +1,220 @@
+"""Where the images of the book come from, as whole tensors.
+
+`digits` gives MNIST where it can be had, else digits the package draws itself
+(`ddl.handwriting`). Files are looked for in three places, in this order:
+
+1. the folder that ``DDL_DATA`` names: ``MNIST/raw/*.gz``,
+   ``FashionMNIST/raw/*.gz``, ``cifar-10-batches-py/*``;
+2. the user's cache, in the same layout;
+3. the data sets' public mirrors, from where they go into the cache.
+
+``DDL_DATA=drawn`` asks for drawn digits and looks nowhere. No file is used
+whose MD5 is not the published one.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ddl import datafiles
+from ddl.datafiles import DataUnavailableError
+from ddl.handwriting import draw_digits
+from ddl.settings import device
+
+
+class Split(NamedTuple):
+    """Images in [0, 1] and their labels, one row each."""
+
+    images: Float[Tensor, "count channels height width"]
+    labels: Int[Tensor, "count"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of labelled images, held whole in memory."""
+
+    name: str
+    train: Split
+    test: Split
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, {len(self.train.images):,} training "
+            f"and {len(self.test.images):,} test images"
+        )
+
+
+class Batches:
+    """Batches over tensors on one device: each pass yields every row once.
+
+    Args:
+        tensors: Tensors of the same length.
+        batch_size: Rows a batch; the last one may be smaller.
+        generator: CPU generator that shuffles each pass; without one, in order.
+
+    Raises:
+        ValueError: If there are no tensors, lengths differ, or ``batch_size`` is below 1.
+    """
+
+    def __init__(
+        self, *tensors: Tensor, batch_size: int, generator: torch.Generator | None = None
+    ) -> None:
+        lengths = [len(tensor) for tensor in tensors]
+        if len(set(lengths)) != 1:
+            raise ValueError(f"tensors must be one or more of the same length, got {lengths}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.tensors = tuple(tensor.to(device()) for tensor in tensors)
+        self.batch_size = batch_size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.tensors[0]) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        first = self.tensors[0]
+        if self.generator is None:
+            yield from zip(*(t.split(self.batch_size) for t in self.tensors), strict=True)
+            return
+        order = torch.randperm(len(first), generator=self.generator).to(first.device)
+        for rows in order.split(self.batch_size):
+            yield tuple(tensor[rows] for tensor in self.tensors)
+
+
+def digits(train: int = 10_000, test: int = 2_000) -> Dataset:
+    """Return handwritten digits: MNIST where it can be had, else drawn ones.
+
+    Args:
+        train: Number of training images.
+        test: Number of test images.
+
+    Returns:
+        28x28 images of one channel. The name says which digits they are.
+
+    Raises:
+        ValueError: If a number is not between 1 and MNIST's 60,000 and 10,000.
+    """
+    _check_counts(train, test, 60_000)
+    if digits_are_real():
+        return mnist(train, test)
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(train + test) % 10
+    labels = labels[torch.randperm(len(labels), generator=generator)]
+    images = draw_digits(labels, generator=generator)
+    return Dataset(
+        "digits drawn by ddl",
+        Split(images[:train], labels[:train]),
+        Split(images[train:], labels[train:]),
+    )
+
+
+def digits_are_real() -> bool:
+    """Return whether `digits` gives MNIST in this run."""
+    return _mnist_is_here(os.environ.get("DDL_DATA", ""))
+
+
+@cache  # a machine without a network should wait for the mirrors once
+def _mnist_is_here(place: str) -> bool:
+    if place == "drawn":
+        return False
+    try:
+        datafiles.idx_files("MNIST", datafiles.MNIST_MD5, datafiles.MNIST_MIRRORS)
+    except DataUnavailableError:
+        return False
+    return True
+
+
+def mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
+    """Return the first images of MNIST, 28x28, one channel, ten digits.
+
+    Raises:
+        DataUnavailableError: If it is neither here nor within reach.
+        ValueError: If there are not that many images, or a file is damaged.
+
+    Source: LeCun, Cortes and Burges, The MNIST database (1998).
+    """
+    _check_counts(train, test, 60_000)
+    return _idx_dataset("MNIST", datafiles.MNIST_MD5, datafiles.MNIST_MIRRORS, train, test)
+
+
+def fashion_mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
+    """Return the first images of Fashion-MNIST, 28x28, one channel, ten kinds of clothing.
+
+    Raises:
+        DataUnavailableError: If it is neither here nor within reach.
+        ValueError: If there are not that many images, or a file is damaged.
+
+    Source: Xiao, Rasul and Vollgraf, Fashion-MNIST (2017), arXiv:1708.07747.
+    """
+    _check_counts(train, test, 60_000)
+    return _idx_dataset(
+        "FashionMNIST", datafiles.FASHION_MD5, datafiles.FASHION_MIRRORS, train, test
+    )
+
+
+def cifar10(train: int = 50_000, test: int = 10_000) -> Dataset:
+    """Return the first images of CIFAR-10, 32x32, three channels, ten classes.
+
+    Where only some of the five training batches are at hand, those are used
+    and the name says how many.
+
+    Raises:
+        DataUnavailableError: If no training batch or no test batch is at hand.
+        ValueError: If there are not that many images, or a file is damaged.
+
+    Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
+    """
+    _check_counts(train, test, 50_000)
+    folder = "cifar-10-batches-py"
+    found = {name: datafiles.local(folder, name, md5) for name, md5 in datafiles.CIFAR_MD5.items()}
+    if None in found.values():
+        try:
+            datafiles.download_cifar10()
+            found = {
+                name: datafiles.local(folder, name, md5)
+                for name, md5 in datafiles.CIFAR_MD5.items()
+            }
+        except DataUnavailableError:
+            if found["test_batch"] is None or found["data_batch_1"] is None:
+                raise
+    parts = [path for name, path in found.items() if path and name != "test_batch"]
+    name = "CIFAR-10" if len(parts) == 5 else f"CIFAR-10 ({len(parts)} of 5 training batches)"
+    splits = []
+    for paths, count in ((parts, train), ([found["test_batch"]], test)):
+        batches = [_read_cifar(path) for path in paths if path]
+        images = torch.cat([batch.images for batch in batches])[:count]
+        labels = torch.cat([batch.labels for batch in batches])[:count]
+        splits.append(Split(images, labels))
+    return Dataset(name, *splits)
+
+
+def _check_counts(train: int, test: int, most_train: int) -> None:
+    for name, value, most in (("train", train, most_train), ("test", test, 10_000)):
+        if not 1 <= value <= most:
+            raise ValueError(f"{name} must be between 1 and {most:,}, got {value!r}")
+
+
+def _idx_dataset(
+    folder: str, md5s: dict[str, str], mirrors: tuple[str, ...], train: int, test: int
+) -> Dataset:
+    files = datafiles.idx_files(folder, md5s, mirrors)
+    splits = []
+    for stem, count in (("train", train), ("t10k", test)):
+        pixels = datafiles.read_idx(files[f"{stem}-images-idx3-ubyte.gz"])[:count]
+        labels = datafiles.read_idx(files[f"{stem}-labels-idx1-ubyte.gz"])[:count]
+        splits.append(Split(pixels.unsqueeze(1).float() / 255, labels.long()))
+    return Dataset(folder, *splits)
+
+
+def _read_cifar(path: Path) -> Split:
+    batch = datafiles.read_arrays(path)
+    images = torch.tensor(batch[b"data"]).view(-1, 3, 32, 32).float() / 255
+    return Split(images, torch.tensor(batch[b"labels"]))

@@ -1,0 +1,155 @@
+"""Finding, checking and reading the files of public data sets, for `ddl.data`.
+
+No file is used whose MD5 is not the published one, and none is left in the
+cache. Downloads are written beside their place and moved into it when they
+are whole, so two kernels may ask at once.
+"""
+
+import gzip
+import hashlib
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pooch
+import requests
+import torch
+from torch import Tensor
+
+SECONDS = 5  # until an unanswered mirror counts as out of reach
+
+MNIST_MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+FASHION_MIRRORS = (
+    "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+)
+CIFAR_MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
+
+# MD5 as published by torchvision.datasets.
+MNIST_MD5 = {
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+FASHION_MD5 = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+CIFAR_MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
+CIFAR_ARCHIVE = ("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a")
+
+
+class DataUnavailableError(RuntimeError):
+    """A data set that is neither here nor within reach."""
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, the check that the data sets' authors publish."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def local(folder: str, name: str, md5: str) -> Path | None:
+    """Return the file in ``DDL_DATA`` or in the cache, or None; never a damaged one."""
+    given = os.environ.get("DDL_DATA", "")
+    if given and given != "drawn" and (path := Path(given) / folder / name).is_file():
+        if md5_of(path) != md5:
+            raise ValueError(
+                f"{path} is damaged: its MD5 should be {md5}, got {md5_of(path)}. "
+                "Delete it and copy or download it again."
+            )
+        return path
+    path = pooch.os_cache("ddl") / folder / name
+    if not path.is_file():
+        return None
+    if md5_of(path) != md5:
+        path.unlink(missing_ok=True)  # ours to mend: the next line of call downloads it anew
+        return None
+    return path
+
+
+def download(
+    folder: str, name: str, md5: str, mirrors: tuple[str, ...], processor: Any = None
+) -> Path:
+    """Fetch a file into the cache; pooch writes beside it and moves it into place when checked."""
+    pooch.get_logger().setLevel("ERROR")  # its progress lines are not output of a page
+    failures = []
+    for mirror in mirrors:
+        try:
+            pooch.retrieve(
+                mirror + name,
+                known_hash=f"md5:{md5}",
+                fname=name,
+                path=pooch.os_cache("ddl") / folder,
+                processor=processor,
+                downloader=pooch.HTTPDownloader(timeout=SECONDS),  # pyright: ignore[reportArgumentType]
+            )
+            return pooch.os_cache("ddl") / folder / name
+        except (requests.RequestException, ValueError, OSError) as error:
+            failures.append(f"  {mirror}: {type(error).__name__}")
+    raise DataUnavailableError(
+        f"{folder or 'CIFAR-10'}: {name} is neither in DDL_DATA nor in the cache "
+        f"{pooch.os_cache('ddl')}, and no mirror gave it:\n"
+        + "\n".join(failures)
+        + "\nConnect to the network once, or set DDL_DATA to a folder that holds it."
+    )
+
+
+def download_cifar10() -> None:
+    """Fetch CIFAR-10's archive and unpack it into the cache."""
+    download("", *CIFAR_ARCHIVE, CIFAR_MIRRORS, pooch.Untar(extract_dir="."))
+
+
+def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of a data set in MNIST's layout, fetched where they are not here."""
+    return {
+        name: local(folder + "/raw", name, md5) or download(folder + "/raw", name, md5, mirrors)
+        for name, md5 in md5s.items()
+    }
+
+
+def read_idx(path: Path) -> Tensor:
+    """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes."""
+    raw = gzip.decompress(path.read_bytes())
+    rank = raw[3]
+    shape = np.frombuffer(raw, ">i4", rank, offset=4)
+    return torch.tensor(np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape))
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads CIFAR-10's pickles without importing or calling what they name."""
+
+    KNOWN: dict[str, Any] = {  # noqa: RUF012 - never written to
+        "_reconstruct": np.zeros(0).__reduce__()[0],
+        "ndarray": np.ndarray,
+        "dtype": np.dtype,
+    }
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if module_name.split(".")[0] != "numpy" or global_name not in self.KNOWN:
+            raise ValueError(f"a CIFAR-10 batch must not name {module_name}.{global_name}")
+        return self.KNOWN[global_name]
+
+
+def read_arrays(path: Path) -> dict[bytes, Any]:
+    """Read one of CIFAR-10's batches: a pickle of a dictionary of arrays and lists.
+
+    Raises:
+        ValueError: If it names anything but an array.
+    """
+    with path.open("rb") as file:
+        return _ArraysOnly(file, encoding="bytes").load()
