@@ -1,0 +1,60 @@
+# make book   execute what changed, build the site into _build/html
+# make test   everything: lint, types, unit tests, all pages, site
+# make serve  show the site on http://localhost:8000
+# make page PAGE=gating       run and normalise one page
+# make text PAGE=gating       write its text view to drafts/gating.md for editing
+# make notebook PAGE=gating   take the text view back
+# make lock   write requirements.txt anew from pyproject.toml
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: book test serve page text notebook lint unit pages site lock clean
+
+book: $(READY)
+	@stale=$$($(BIN)/python -m tools.pages stale) && \
+	if [ -n "$$stale" ]; then \
+		echo "Executing: $$stale" && $(BIN)/python -m pytest --nbval -q $$stale; \
+	else \
+		echo "All pages have checked outputs; nothing to execute."; \
+	fi
+	@$(MAKE) --no-print-directory site
+
+test: $(READY) lint unit pages site
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+unit: $(READY)
+	$(BIN)/python -m pytest tests
+
+pages: $(READY)
+	$(BIN)/python -m pytest --nbval book/
+
+site: $(READY)
+	@$(BIN)/python -m tools.pages cache
+	@PYTHONPATH=. $(BIN)/jupyter-book build book --path-output . --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml -W -n --keep-going -q
+	@echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
+
+serve: $(READY)
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+page: $(READY)
+	$(BIN)/python -m tools.pages run $(PAGE)
+
+text notebook: $(READY)
+	$(BIN)/python -m tools.pages $@ $(PAGE)
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache

@@ -1,0 +1,126 @@
+"""What pytest adds for the book: the bridge from nbval's check to the site.
+
+nbval runs each code cell and compares its text. The hooks here tell it which
+outputs to compare, keep what it compared for the site (see `tools.pages`),
+and report page by page.
+"""
+
+import os
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tools import pages
+
+Report = Generator[None, pytest.TestReport, pytest.TestReport]
+WATCH = pytest.StashKey["Watch"]()
+DONE: list[dict[str, Any]] = []  # pages finished in this session, in the reporting process
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers where it pays: not on a GPU, where kernels would race for its memory."""
+    one_page = len(config.args) == 1 and config.args[0].split("::")[0].endswith((".ipynb", ".py"))
+    if one_page or torch.cuda.is_available():
+        return 0
+    return min(2, os.cpu_count() or 1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.nbval:
+        pages.prepare_environment()
+    workers = config.getoption("numprocesses", 0) or 0
+    if workers > 1:
+        # Kernels share the cores; more threads than cores would slow all of them down.
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    if isinstance(collector, IPyNbFile):
+        collector.skip_compare += pages.RICH  # pyright: ignore[reportAttributeAccessIssue]
+        collector.sanitize_patterns.update(pages.VARIES)
+
+
+class Watch:
+    """Follows the cells of one page while nbval runs them."""
+
+    def __init__(self, page: IPyNbFile) -> None:
+        self.slug = Path(str(page.path)).stem
+        # Copies of pages, in tests, are checked like pages but never published.
+        self.published = Path(str(page.path)) == pages.BOOK / f"{self.slug}.ipynb"
+        self.cells = pages.code_cells(page.nb)
+        self.fingerprint = pages.fingerprint(self.slug) if self.published else ""
+        self.started = time.perf_counter()
+        self.outputs: list[Any] = []
+        self.failed = False
+        if self.published:
+            pages.forget_checked(self.slug)
+
+    def note(self, cell: IPyNbCell, report: pytest.TestReport) -> None:
+        """Take in the report of one cell; after the last one, keep the page."""
+        self.failed |= report.failed
+        if report.when != "call":
+            return
+        self.outputs.append(cell.test_outputs)
+        if cell.cell_num + 1 != len(self.cells):
+            return
+        about = {
+            "page": self.slug,
+            "fingerprint": self.fingerprint,
+            "seconds": round(time.perf_counter() - self.started, 1),
+            "compared": sum(map(pages.is_compared, self.cells)),
+            "cells": len(self.cells),
+            "failed": self.failed,
+        }
+        complete = len(self.outputs) == len(self.cells) and None not in self.outputs
+        if self.published and complete and not self.failed:
+            pages.keep_checked(self.slug, self.outputs, about)
+        report.user_properties.append(("page", about))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Report:
+    report = yield
+    if isinstance(item, IPyNbCell):
+        item.parent.stash[WATCH].note(item, report)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if isinstance(item, IPyNbCell) and WATCH not in item.parent.stash:
+        item.parent.stash[WATCH] = Watch(item.parent)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    # One line a page instead of one dot a cell.
+    if "book/" in report.nodeid and ".ipynb::" in report.nodeid and report.passed:
+        return ("passed" if report.when == "call" else "", "", "PASSED")
+    return None
+
+
+class PageLines:
+    """Prints a line when a page is done."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look for a page's last cell."""
+        for name, about in report.user_properties:
+            if name == "page" and isinstance(about, dict):
+                DONE.append(about)
+                self.terminal.ensure_newline()
+                self.terminal.write_line(
+                    f"{about['page']}: {about['compared']} of {about['cells']} cells compared, "
+                    f"{about['seconds']} s{', FAILED' if about['failed'] else ''}"
+                )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.option.nbval and not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(PageLines(session.config), "page-lines")

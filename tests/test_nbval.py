@@ -1,0 +1,84 @@
+"""What nbval sees and what it does not, with this repository's settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools import pages
+
+CODE = {
+    "good": "from ddl import claim, say\nimport time\nprint(2 + 2)\n"
+    "claim('Two is above one', 2.0 + 1e-6 * time.time(), above=1)\nsay(f'{time.time()}')",
+    "tampered": "print(2 + 2)",
+    "broken_claim": "from ddl import claim\nclaim('Two is above three', 2.0, above=3)",
+    "missing": "2 + 2",
+    "warns": "import sys\nprint('careful', file=sys.stderr)",
+}
+STORED = {
+    "good": [
+        {"output_type": "stream", "name": "stdout", "text": "4\n"},
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/plain": "Claim: Two is above one\nAccepted: above 1\nVerdict: holds"},
+        },
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/plain": "A sentence with numbers of this run."},
+        },
+    ],
+    "tampered": [{"output_type": "stream", "name": "stdout", "text": "5\n"}],
+    "broken_claim": [
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/plain": "Claim: Two is above three\nAccepted: above 3\nVerdict: holds"},
+        }
+    ],
+    "missing": [],
+    "warns": [],
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Run pytest --nbval over one page of each kind."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, source in CODE.items():
+        cell = new_code_cell(source, execution_count=1)
+        cell.outputs = [nbformat.from_dict(output) for output in STORED[name]]
+        nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
+    options = ["-p", "conftest", "-c", "pyproject.toml", "-n0", "-rA", "--nbval"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(folder)],
+        cwd=pages.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return result.stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "outcome"),
+    [
+        ("good", "PASSED"),
+        ("tampered", "FAILED"),
+        ("broken_claim", "FAILED"),
+        ("missing", "FAILED"),
+        ("warns", "FAILED"),
+    ],
+)
+def test_pages_are_compared(outcomes: str, page: str, outcome: str) -> None:
+    lines = [line for line in outcomes.split("\n") if f"{page}.ipynb::Cell 0" in line]
+    assert any(line.startswith(outcome) for line in lines), outcomes
+
+
+def test_copies_of_pages_are_not_published(outcomes: str) -> None:
+    assert "good: 1 of 1 cells compared" in outcomes
+    assert not (Path(pages.EXECUTED) / "good.ipynb").exists()

@@ -1,0 +1,1 @@
+"""Tools that run, check and build the book; readers do not need them."""

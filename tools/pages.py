@@ -1,0 +1,380 @@
+"""The life of a page: text, run, normalised, checked, built.
+
+    draft text  --notebook-->  book/<slug>.ipynb  --run-->  normalised notebook
+    book/<slug>.ipynb  --pytest --nbval-->  _build/executed/<slug>.ipynb
+    _build/executed/*  --cache-->  _build/.jupyter_cache  --jupyter-book-->  _build/html
+
+A page is executed once: `conftest.py` keeps the outputs that nbval compared,
+with their pictures, under `_build/executed`, together with a fingerprint of
+all they depend on. Only outputs with today's fingerprint reach the site.
+
+Usage: python -m tools.pages run|text|notebook SLUG ...
+       python -m tools.pages stale|cache
+"""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import nbformat
+import yaml
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+BUILD = ROOT / "_build"
+EXECUTED = BUILD / "executed"
+DRAFTS = ROOT / "drafts"
+
+# Lines of text output that differ between machines, sizes and data, and what
+# stands for them in stored pages and in nbval's comparison.
+VARIES = {
+    r"(?m)^This run: .*$": "This run: (size, device, seed and torch version)",
+    r"(?m)^Digits: .*$": "Digits: (MNIST, or drawn)",
+    r"(?m)^Verdict: not checked.*$": "Verdict: holds",
+}
+# Kinds of output that are not stored and not compared: beside each of them
+# stands a text/plain that is.
+RICH = (
+    "image/png",
+    "image/jpeg",
+    "image/svg+xml",
+    "text/html",
+    "text/markdown",
+    "application/vnd.ddl.claim+json",
+)
+NO_COMPARISON = {"nbval-ignore-output", "nbval-skip"}
+
+
+def node(value: dict[str, Any]) -> NotebookNode:
+    """Return a dictionary, deep, as what nbformat calls a node."""
+    return cast(NotebookNode, nbformat.from_dict(value))
+
+
+def canonical(text: str) -> str:
+    """Return a text output with what varies between machines replaced."""
+    for pattern, replacement in VARIES.items():
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def slugs() -> list[str]:
+    """Return the executable pages in the order of the table of contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    files: list[str] = re.findall(r"'file': '([^']+)'", str(toc))
+    return [name for name in files if (BOOK / f"{name}.ipynb").is_file()]
+
+
+def prepare_environment() -> None:
+    """Set what all kernels of this process inherit: absolute data path, no progress bars."""
+    os.environ["DDL_PROGRESS"] = "0"
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    place = os.environ.get("DDL_DATA", "")
+    if place and place != "drawn":
+        if not Path(place).is_dir():
+            sys.exit(f"DDL_DATA must be a folder or 'drawn', got {place!r}")
+        # A kernel's folder is its notebook's own: a relative path would miss there.
+        os.environ["DDL_DATA"] = str(Path(place).resolve())
+    elif not place:
+        from ddl.data import digits_are_real
+
+        if not digits_are_real():
+            os.environ["DDL_DATA"] = "drawn"  # so that no kernel waits for a network again
+
+
+def read(slug: str) -> NotebookNode:
+    """Read a page's notebook."""
+    return nbformat.read(BOOK / f"{slug}.ipynb", as_version=4)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def is_compared(cell: NotebookNode) -> bool:
+    """Return whether nbval compares a cell's outputs."""
+    return cell.execution_count is not None and not NO_COMPARISON & set(
+        cell.metadata.get("tags", [])
+    )
+
+
+# --- Normalising ---------------------------------------------------------------------------
+
+
+def normalised(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy that holds sources and text outputs only.
+
+    Pictures, HTML, stderr, timings and cell ids go; cells are numbered from 1.
+    Running a page twice and normalising it gives the same bytes.
+    """
+    page = node(json.loads(json.dumps(notebook)))
+    page.metadata = node(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    page.nbformat, page.nbformat_minor = 4, 4  # 4.5 wants an id a cell, which no reader needs
+    number = 0
+    for cell in page.cells:
+        cell.pop("id", None)
+        cell.source = "\n".join(line.rstrip() for line in cell.source.strip().split("\n"))
+        keep = {k: v for k, v in cell.metadata.items() if k in ("tags", "mystnb")}
+        cell.metadata = node(keep)
+        if cell.cell_type == "code":
+            number += 1
+            ran = cell.execution_count is not None
+            cell.execution_count = number if ran else None
+            cell.outputs = [kept for out in _merged(cell.outputs) if (kept := _text_only(out))]
+    return page
+
+
+def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join the pieces in which a stream arrived."""
+    from nbval.plugin import coalesce_streams
+
+    return list(coalesce_streams(outputs))
+
+
+def _text_only(output: NotebookNode) -> NotebookNode | None:
+    if output.output_type == "stream":
+        if output.name == "stderr":
+            return None
+        return node({**output, "text": canonical(output.text)})
+    if output.output_type == "error":
+        return node({**output, "traceback": []})
+    data = {"text/plain": canonical(output.data["text/plain"])}
+    return node(
+        {k: v for k, v in output.items() if k != "execution_count"}
+        | {"data": data, "metadata": {}}
+        | ({"execution_count": None} if output.output_type == "execute_result" else {})
+    )
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook as the repository keeps it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps(notebook_json(notebook), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
+        encoding="utf-8",
+    )
+
+
+def notebook_json(notebook: NotebookNode) -> dict[str, Any]:
+    """Return a notebook as JSON with long texts split into lines."""
+    return json.loads(nbformat.writes(notebook, version=nbformat.NO_CONVERT))
+
+
+def run(slug: str) -> None:
+    """Execute one page in its folder and store it normalised."""
+    from nbclient import NotebookClient
+
+    prepare_environment()
+    page, started = read(slug), time.perf_counter()
+    NotebookClient(
+        page,
+        timeout=1800,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(BOOK)}},
+    ).execute()
+    write(normalised(page), BOOK / f"{slug}.ipynb")
+    print(f"{slug}: ran in {time.perf_counter() - started:.0f} s and is normalised")
+
+
+def to_text(slug: str) -> None:
+    """Write the MyST text view of a page to drafts/."""
+    import jupytext
+
+    DRAFTS.mkdir(exist_ok=True)
+    jupytext.write(read(slug), DRAFTS / f"{slug}.md", fmt="md:myst")
+    print(f"edit drafts/{slug}.md, then: make notebook PAGE={slug}")
+
+
+def to_notebook(slug: str) -> None:
+    """Take the text view back; cells whose code is unchanged keep their outputs."""
+    import jupytext
+
+    text = jupytext.read(DRAFTS / f"{slug}.md", fmt="md:myst")
+    target = BOOK / f"{slug}.ipynb"
+    if target.is_file():
+        known = {cell.source: cell for cell in code_cells(read(slug))}
+        for cell in code_cells(text):
+            if cell.source in known:
+                cell.outputs = known[cell.source].outputs
+                cell.execution_count = known[cell.source].execution_count
+    write(normalised(text), target)
+    print(f"book/{slug}.ipynb is written; changed cells run with: make page PAGE={slug}")
+
+
+# --- What a page's outputs depend on ------------------------------------------------------------
+
+
+def fingerprint(slug: str) -> str:
+    """Return a hash of all that a page's outputs depend on.
+
+    Its code cells and their tags, the modules of ``ddl`` that it imports and
+    those that they import, the locked packages, Python, the data, the device,
+    the scale and the seed.
+    """
+    code = [[c.source, c.metadata.get("tags", [])] for c in code_cells(read(slug))]
+    modules = sorted(imported_modules("\n".join(source for source, _ in code)))
+    parts = [code, [[str(p.relative_to(ROOT)), p.read_text()] for p in modules], surroundings()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def surroundings() -> list[str]:
+    """Return what all pages depend on beside their own code."""
+    prepare_environment()
+    import torch
+
+    from ddl import scale
+    from ddl.data import digits_are_real
+    from ddl.settings import seed_value
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return [
+        (ROOT / "requirements.txt").read_text(),
+        sys.version,
+        f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
+        f"device {gpu} scale {scale()} seed {seed_value()}",
+    ]
+
+
+def imported_modules(code: str) -> set[Path]:
+    """Return the files of ``ddl`` that a piece of code imports, directly or through others."""
+    found: set[Path] = set()
+    waiting = _imports(code)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting |= _imports(path.read_text())
+    return found
+
+
+def _imports(code: str) -> set[Path]:
+    names: set[str] = set()
+    # Notebook magics are no Python.
+    lines = (line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "ddl":
+            # Importing a.b.c runs a, a.b and a.b.c.
+            for end in range(1, len(parts) + 1):
+                base = ROOT.joinpath(*parts[:end])
+                paths |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
+    return paths
+
+
+# --- From checked outputs to the site ------------------------------------------------------------
+
+
+def keep_checked(slug: str, outputs: list[list[NotebookNode]], about: dict[str, Any]) -> None:
+    """Keep the outputs that nbval has just compared, pictures included.
+
+    Args:
+        slug: The page.
+        outputs: The outputs of each of its code cells.
+        about: What to remember of this execution; its ``fingerprint`` was taken
+            before the first cell ran, so that an edit meanwhile makes it stale.
+    """
+    page = read(slug)
+    for number, (cell, cell_outputs) in enumerate(
+        zip(code_cells(page), outputs, strict=True), start=1
+    ):
+        cell.execution_count = number
+        cell.outputs = [
+            node({k: v for k, v in out.items() if k != "execution_count"})
+            for out in cell_outputs
+            if not (out.output_type == "stream" and out.name == "stderr")
+        ]
+        for out in cell.outputs:
+            if out.output_type == "execute_result":
+                out.execution_count = number
+    page.metadata["ddl"] = about
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    unfinished = EXECUTED / f".{slug}.{os.getpid()}"
+    nbformat.write(page, unfinished)
+    unfinished.replace(EXECUTED / f"{slug}.ipynb")
+
+
+def forget_checked(slug: str) -> None:
+    """Drop a page's kept outputs: its last check failed or has not ended."""
+    (EXECUTED / f"{slug}.ipynb").unlink(missing_ok=True)
+
+
+def checked(slug: str) -> NotebookNode | None:
+    """Return a page's checked outputs if they are of today's code, data and device."""
+    path = EXECUTED / f"{slug}.ipynb"
+    if not path.is_file():
+        return None
+    page = nbformat.read(path, as_version=4)
+    return page if page.metadata.get("ddl", {}).get("fingerprint") == fingerprint(slug) else None
+
+
+def stale() -> list[str]:
+    """Return the pages without checked outputs."""
+    return [slug for slug in slugs() if checked(slug) is None]
+
+
+def fill_cache() -> None:
+    """Make the jupyter-cache that the site is built from, anew from checked outputs.
+
+    Raises:
+        RuntimeError: If a page has none.
+    """
+    from jupyter_cache import get_cache
+    from jupyter_cache.cache.main import CacheBundleIn
+
+    shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
+    store = get_cache(BUILD / ".jupyter_cache")
+    for slug in slugs():
+        executed = checked(slug)
+        if executed is None:
+            raise RuntimeError(
+                f"{slug} has no checked outputs: run pytest --nbval book/{slug}.ipynb"
+            )
+        page = read(slug)  # today's prose and alt texts
+        for cell, source in zip(code_cells(page), code_cells(executed), strict=True):
+            cell.outputs, cell.execution_count = source.outputs, source.execution_count
+        data = {"execution_seconds": executed.metadata["ddl"]["seconds"]}
+        store.cache_notebook_bundle(
+            CacheBundleIn(page, str(BOOK / f"{slug}.ipynb"), data=data),
+            check_validity=False,
+            overwrite=True,
+        )
+
+
+def main() -> None:
+    """Run a command; see the module's docstring."""
+    match sys.argv[1:]:
+        case ["run" | "text" | "notebook" as command, *names] if names:
+            for slug in names:
+                {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
+        case ["stale"]:
+            print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
+        case ["cache"]:
+            fill_cache()
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

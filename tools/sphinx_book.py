@@ -1,0 +1,113 @@
+"""Sphinx extension: the ledger of claims, and no page from outputs of yesterday.
+
+- The directive ``{claims-ledger}`` lists every claim of the book as the cells
+  of this build measured it.
+- A page whose checked outputs changed is read again, even if its source did not.
+- A page that was not built from the cache stops the build.
+"""
+
+import hashlib
+from typing import Any
+
+import nbformat
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from ddl.claims import CLAIM_MIME
+from tools import pages
+
+COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
+
+
+def claims(slug: str) -> list[dict[str, str]]:
+    """Return the claims that a page's checked outputs hold, in order."""
+    page = nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
+    return [
+        dict(output.data[CLAIM_MIME])
+        for cell in pages.code_cells(page)
+        for output in cell.outputs
+        if CLAIM_MIME in output.get("data", {})
+    ]
+
+
+class ClaimsLedger(SphinxDirective):
+    """A table of claims for each page."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the tables, one a page, each row linked to its card."""
+        self.env.note_reread()
+        result: list[nodes.Node] = []
+        for slug in pages.slugs():
+            rows = claims(slug)
+            if not rows:
+                continue
+            title = nodes.paragraph()
+            title += nodes.strong(text=f"{slug}: {len(rows)} claims")
+            result += [title, self._table(slug, rows)]
+        return result
+
+    def _table(self, slug: str, rows: list[dict[str, str]]) -> nodes.table:
+        table = nodes.table(classes=["ddl-ledger"])
+        group = nodes.tgroup(cols=len(COLUMNS))
+        group += [nodes.colspec(colwidth=width) for width in (40, 15, 20, 25, 10)]
+        head, body = nodes.thead(), nodes.tbody()
+        head += self._row([nodes.Text(name) for name in COLUMNS])
+        for row in rows:
+            link = nodes.reference(
+                text=row["statement"], refuri=f"{slug}.html#{row['anchor']}", internal=True
+            )
+            if row["measure"]:
+                row["measured"] += f" ({row['measure']})"
+            rest = [nodes.Text(row[name.lower()]) for name in COLUMNS[1:]]
+            body += self._row([link, *rest])
+        group += [head, body]
+        table += group
+        return table
+
+    def _row(self, cells: list[Any]) -> nodes.row:
+        row = nodes.row()
+        for cell in cells:
+            paragraph = nodes.paragraph()
+            paragraph += cell
+            entry = nodes.entry()
+            entry += paragraph
+            row += entry
+        return row
+
+
+def changed_pages(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Name the pages whose checked outputs are not those that Sphinx last read."""
+    known: dict[str, str] = getattr(env, "ddl_outputs", {})
+    today = {
+        slug: hashlib.sha256((pages.EXECUTED / f"{slug}.ipynb").read_bytes()).hexdigest()
+        for slug in pages.slugs()
+    }
+    env.ddl_outputs = today  # type: ignore[attr-defined]
+    fresh = [slug for slug in today if known.get(slug) != today[slug] and slug in env.all_docs]
+    if known == today:
+        return fresh
+    return [*fresh, *(name for name in env.all_docs if name == "ledger")]
+
+
+def all_from_cache(app: Sphinx, env: BuildEnvironment) -> None:
+    """Stop a build that executed a page itself: its outputs were compared with nothing.
+
+    Raises:
+        RuntimeError: If MyST-NB's record of a page names another way than the cache.
+    """
+    for slug in pages.slugs():
+        if pages.checked(slug) is None:
+            raise RuntimeError(f"{slug} was built from outputs that were not checked")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register with Sphinx."""
+    app.add_directive("claims-ledger", ClaimsLedger)
+    app.connect("env-get-outdated", changed_pages)
+    app.connect("env-updated", all_from_cache)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
