@@ -56,5 +56,16 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	touch $@
 
+# torch is named here because the newest one is not always the one to build with:
+# 2.13.0 is also at hand without CUDA. "+cpu" goes: other machines take their own build.
+TORCH := 2.13.0
+lock:
+	rm -rf _build/lock
+	$(PYTHON) -m venv _build/lock
+	_build/lock/bin/python -m pip install --quiet torch==$(TORCH) ".[book,test]"
+	echo "# Written by \`make lock\`: what the book is built and tested with." > requirements.txt
+	_build/lock/bin/python -m pip freeze --exclude ddl | sed 's/+cpu$$//' >> requirements.txt
+	rm -rf _build/lock
+
 clean:
 	rm -rf _build .pytest_cache .ruff_cache
