@@ -27,6 +27,7 @@ test: $(READY) lint unit pages site
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --line-length 88 book/*.ipynb
 	$(BIN)/pyright
 
 unit: $(READY)
