@@ -33,6 +33,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.nbval:
         pages.prepare_environment()
+        pages.warm_up()
     workers = config.getoption("numprocesses", 0) or 0
     if workers > 1:
         # Kernels share the cores; more threads than cores would slow all of them down.

@@ -14,6 +14,7 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
 
 import ast
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -74,8 +75,11 @@ def slugs() -> list[str]:
 
 
 def prepare_environment() -> None:
-    """Set what all kernels of this process inherit: absolute data path, no progress bars."""
+    """Set what all kernels of this process inherit: data, no progress bars, no user's settings."""
     os.environ["DDL_PROGRESS"] = "0"
+    # Pages must not depend on files in the home folder, nor on there being one.
+    os.environ.setdefault("IPYTHONDIR", str(BUILD / "ipython"))
+    os.environ.setdefault("MPLCONFIGDIR", str(BUILD / "matplotlib"))
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
     # glibc hands large blocks back after each use; keeping them saves a tenth of the time.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
@@ -91,6 +95,11 @@ def prepare_environment() -> None:
 
         if not digits_are_real():
             os.environ["DDL_DATA"] = "drawn"  # so that no kernel waits for a network again
+
+
+def warm_up() -> None:
+    """Build matplotlib's font cache before a page does and says so in its output."""
+    importlib.import_module("matplotlib.font_manager")
 
 
 def read(slug: str) -> NotebookNode:
@@ -182,6 +191,7 @@ def run(slug: str) -> None:
     from nbclient import NotebookClient
 
     prepare_environment()
+    warm_up()
     page, started = read(slug), time.perf_counter()
     NotebookClient(
         page,
