@@ -15,7 +15,7 @@ import pytest
 import torch
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tools import pages
+from tools import notebook, pages
 
 Report = Generator[None, pytest.TestReport, pytest.TestReport]
 WATCH = pytest.StashKey["Watch"]()
@@ -42,8 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
     if isinstance(collector, IPyNbFile):
-        collector.skip_compare += pages.RICH  # pyright: ignore[reportAttributeAccessIssue]
-        collector.sanitize_patterns.update(pages.VARIES)
+        collector.skip_compare += notebook.RICH  # pyright: ignore[reportAttributeAccessIssue]
+        collector.sanitize_patterns.update(notebook.VARIES)
 
 
 class Watch:
@@ -53,8 +53,8 @@ class Watch:
         self.slug = Path(str(page.path)).stem
         # Copies of pages, in tests, are checked like pages but never published.
         self.published = Path(str(page.path)) == pages.BOOK / f"{self.slug}.ipynb"
-        self.cells = pages.code_cells(page.nb)
-        self.fingerprint = pages.fingerprint(self.slug) if self.published else ""
+        self.cells = notebook.code_cells(page.nb)
+        self.fingerprint = pages.fingerprint_of(self.slug) if self.published else ""
         self.started = time.perf_counter()
         self.outputs: list[Any] = []
         self.failed = False
@@ -73,7 +73,7 @@ class Watch:
             "page": self.slug,
             "fingerprint": self.fingerprint,
             "seconds": round(time.perf_counter() - self.started, 1),
-            "compared": sum(map(pages.is_compared, self.cells)),
+            "compared": sum(map(notebook.is_compared, self.cells)),
             "cells": len(self.cells),
             "failed": self.failed,
         }

@@ -7,7 +7,7 @@ from collections import Counter
 import nbformat
 import pytest
 
-from tools import pages
+from tools import notebook, pages
 
 SLUGS = pages.slugs()
 TOC = (pages.ROOT / "_toc.yml").read_text()
@@ -33,18 +33,18 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_page_is_normalised(slug: str) -> None:
     stored = (pages.BOOK / f"{slug}.ipynb").read_text()
-    page = pages.normalised(pages.read(slug))
+    page = notebook.normalised(pages.read(slug))
     assert (
         stored
-        == json.dumps(pages.notebook_json(page), indent=1, ensure_ascii=False, sort_keys=True)
+        == json.dumps(notebook.notebook_json(page), indent=1, ensure_ascii=False, sort_keys=True)
         + "\n"
     ), f"run: make page PAGE={slug}"
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_cells_are_compared(slug: str) -> None:
-    cells = pages.code_cells(pages.read(slug))
-    compared = sum(map(pages.is_compared, cells))
+    cells = notebook.code_cells(pages.read(slug))
+    compared = sum(map(notebook.is_compared, cells))
     print(f"{slug}: {compared} of {len(cells)} cells compared")
     assert all(cell.execution_count is not None for cell in cells), "a cell was never run"
     assert compared >= 0.9 * len(cells)
@@ -54,7 +54,7 @@ def test_cells_are_compared(slug: str) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_figures_have_alt_text(slug: str) -> None:
     figures = 0
-    for cell in pages.code_cells(pages.read(slug)):
+    for cell in notebook.code_cells(pages.read(slug)):
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         if "<Figure size" in outputs_text(cell):
             figures += 1
@@ -73,7 +73,7 @@ def test_page_opens_with_its_question(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_stub_fails_and_solution_passes(slug: str) -> None:
-    cells = pages.code_cells(pages.read(slug))
+    cells = notebook.code_cells(pages.read(slug))
     kinds = {"exercise": "Not yet: ", "solution": "Correct: "}
     found = Counter()
     for cell in cells:
@@ -98,7 +98,7 @@ def test_every_exercise_has_a_folded_solution(slug: str) -> None:
 def test_claims_are_many_and_each_is_one_of_a_kind() -> None:
     statements = []
     for slug in SLUGS:
-        texts = [outputs_text(cell) for cell in pages.code_cells(pages.read(slug))]
+        texts = [outputs_text(cell) for cell in notebook.code_cells(pages.read(slug))]
         found = re.findall(r"Claim: (.*)", "\n".join(texts))
         assert len(found) >= 5, slug
         statements += found
@@ -108,7 +108,7 @@ def test_claims_are_many_and_each_is_one_of_a_kind() -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_stored_text_holds_no_measured_floats(slug: str) -> None:
     # Floats belong into cards and figures: their last digits differ between machines.
-    for cell in pages.code_cells(pages.read(slug)):
+    for cell in notebook.code_cells(pages.read(slug)):
         text = re.sub(r"(?m)^(Accepted|Source|Claim): .*$", "", outputs_text(cell))
         assert not re.search(r"\d\.\d{3,}", text), f"{cell.source}\n{text}"
 
@@ -118,7 +118,7 @@ def test_each_chapter_has_its_module_and_tests(slug: str) -> None:
     for path in (f"ddl/{slug}.py", f"tests/test_{slug}.py", f"ddl/exercises/{slug}.py"):
         assert (pages.ROOT / path).is_file(), path
     assert f"from ddl.{slug} import" in "\n".join(
-        cell.source for cell in pages.code_cells(pages.read(slug))
+        cell.source for cell in notebook.code_cells(pages.read(slug))
     )
 
 
@@ -130,7 +130,7 @@ def test_prose_keeps_the_house_style(slug: str) -> None:
     assert not re.search(r"\b(TODO|FIXME|TBD)\b", text)
     assert "## What to take away" in text
     assert "## Sources" in text
-    code = [line for c in pages.code_cells(pages.read(slug)) for line in c.source.split("\n")]
+    code = [line for c in notebook.code_cells(pages.read(slug)) for line in c.source.split("\n")]
     assert [line for line in code if len(line) > 88] == []
 
 

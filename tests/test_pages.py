@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import pages
+from tools import notebook, pages
+from tools.fingerprint import imported_modules, surroundings
 
 
 def executed_page() -> nbformat.NotebookNode:
@@ -29,7 +30,7 @@ def executed_page() -> nbformat.NotebookNode:
 
 
 def test_normalised_keeps_text_only() -> None:
-    page = pages.normalised(executed_page())
+    page = notebook.normalised(executed_page())
     cell = page.cells[1]
     assert cell.source == "x = 1"
     assert cell.execution_count == 1
@@ -46,32 +47,34 @@ def test_normalised_keeps_text_only() -> None:
 
 
 def test_normalising_twice_changes_nothing(tmp_path: Path) -> None:
-    once = pages.normalised(executed_page())
-    pages.write(once, tmp_path / "once.ipynb")
-    again = pages.normalised(nbformat.read(tmp_path / "once.ipynb", as_version=4))
-    pages.write(again, tmp_path / "again.ipynb")
+    once = notebook.normalised(executed_page())
+    notebook.write(once, tmp_path / "once.ipynb")
+    again = notebook.normalised(nbformat.read(tmp_path / "once.ipynb", as_version=4))
+    notebook.write(again, tmp_path / "again.ipynb")
     first, second = ((tmp_path / f"{n}.ipynb").read_bytes() for n in ("once", "again"))
     assert first == second
 
 
 def test_a_word_is_a_line(tmp_path: Path) -> None:
-    page = pages.normalised(executed_page())
+    page = notebook.normalised(executed_page())
     page.cells[0].source = "# Title\n\nOne sentence.\nAnother sentence."
-    pages.write(page, tmp_path / "before.ipynb")
+    notebook.write(page, tmp_path / "before.ipynb")
     page.cells[0].source = "# Title\n\nOne word.\nAnother sentence."
-    pages.write(page, tmp_path / "after.ipynb")
+    notebook.write(page, tmp_path / "after.ipynb")
     before, after = ((tmp_path / f"{n}.ipynb").read_text() for n in ("before", "after"))
     assert len(set(before.split("\n")) ^ set(after.split("\n"))) == 2
 
 
 def test_imports_are_followed_through_the_package() -> None:
-    found = pages.imported_modules("%matplotlib inline\nfrom ddl.data import digits")
+    found = imported_modules("%matplotlib inline\nfrom ddl.data import digits", pages.ROOT)
     names = {path.relative_to(pages.ROOT).as_posix() for path in found}
     assert {"ddl/__init__.py", "ddl/data.py", "ddl/handwriting.py", "ddl/claims.py"} <= names
     assert "ddl/denoising.py" not in names
-    assert pages.ROOT / "ddl" / "denoising.py" in pages.imported_modules("import ddl.denoising")
-    assert pages.ROOT / "ddl" / "exercises" / "__init__.py" in pages.imported_modules(
-        "from ddl.exercises import denoising as check"
+    assert pages.ROOT / "ddl" / "denoising.py" in imported_modules(
+        "import ddl.denoising", pages.ROOT
+    )
+    assert pages.ROOT / "ddl" / "exercises" / "__init__.py" in imported_modules(
+        "from ddl.exercises import denoising as check", pages.ROOT
     )
 
 
@@ -88,14 +91,14 @@ def small_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
     monkeypatch.setattr(pages, "EXECUTED", root / "_build" / "executed")
     for name, value in (("DDL_DATA", "drawn"), ("DDL_SCALE", "cpu"), ("DDL_SEED", "0")):
         monkeypatch.setenv(name, value)
-    pages.surroundings.cache_clear()
+    surroundings.cache_clear()
     cells = [new_markdown_cell("# Page"), new_code_cell("from ddl.denoising import add_noise\n1")]
-    pages.write(pages.normalised(new_notebook(cells=cells)), root / "book" / "page.ipynb")
+    notebook.write(notebook.normalised(new_notebook(cells=cells)), root / "book" / "page.ipynb")
     output = new_output("execute_result", {"text/plain": "1", "image/png": "aGVsbG8="})
-    about = {"fingerprint": pages.fingerprint("page"), "seconds": 1.0}
+    about = {"fingerprint": pages.fingerprint_of("page"), "seconds": 1.0}
     pages.keep_checked("page", [[output]], about)
     yield root
-    pages.surroundings.cache_clear()
+    surroundings.cache_clear()
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -127,7 +130,7 @@ def test_code_package_and_lock_make_outputs_stale(
     small_book: Path, file: str, old: str, new: str
 ) -> None:
     edit(small_book / file, old, new)
-    pages.surroundings.cache_clear()
+    surroundings.cache_clear()
     assert pages.stale() == ["page"]
     with pytest.raises(RuntimeError, match="page has no checked outputs"):
         pages.fill_cache()
@@ -138,7 +141,7 @@ def test_seed_and_size_make_outputs_stale(
     small_book: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    pages.surroundings.cache_clear()
+    surroundings.cache_clear()
     assert pages.stale() == ["page"]
 
 
@@ -149,12 +152,12 @@ def test_data_and_device_make_outputs_stale(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "some GPU")
-    pages.surroundings.cache_clear()
+    surroundings.cache_clear()
     assert pages.stale() == ["page"]
     monkeypatch.undo()
     monkeypatch.setattr("ddl.data.digits_are_real", lambda: True)
-    pages.surroundings.cache_clear()
-    assert "data mnist" in " ".join(pages.surroundings())
+    surroundings.cache_clear()
+    assert "data mnist" in " ".join(surroundings(pages.ROOT))
 
 
 def test_a_page_without_a_check_does_not_reach_the_site(small_book: Path) -> None:

@@ -12,59 +12,27 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
        python -m tools.pages stale|cache
 """
 
-import ast
-import hashlib
 import importlib
-import json
 import os
 import re
 import shutil
 import sys
 import time
-from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import nbformat
 import yaml
 from nbformat import NotebookNode
+
+from tools.fingerprint import fingerprint
+from tools.notebook import code_cells, node, normalised, write
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
 DRAFTS = ROOT / "drafts"
-
-# Lines of text output that differ between machines, sizes and data, and what
-# stands for them in stored pages and in nbval's comparison.
-VARIES = {
-    r"(?m)^This run: .*$": "This run: (size, device, seed and torch version)",
-    r"(?m)^Digits: .*$": "Digits: (MNIST, or drawn)",
-    r"(?m)^Verdict: not checked.*$": "Verdict: holds",
-}
-# Kinds of output that are not stored and not compared: beside each of them
-# stands a text/plain that is.
-RICH = (
-    "image/png",
-    "image/jpeg",
-    "image/svg+xml",
-    "text/html",
-    "text/markdown",
-    "application/vnd.ddl.claim+json",
-)
-NO_COMPARISON = {"nbval-ignore-output", "nbval-skip"}
-
-
-def node(value: dict[str, Any]) -> NotebookNode:
-    """Return a dictionary, deep, as what nbformat calls a node."""
-    return cast(NotebookNode, nbformat.from_dict(value))
-
-
-def canonical(text: str) -> str:
-    """Return a text output with what varies between machines replaced."""
-    for pattern, replacement in VARIES.items():
-        text = re.sub(pattern, replacement, text)
-    return text
 
 
 def slugs() -> list[str]:
@@ -105,85 +73,6 @@ def warm_up() -> None:
 def read(slug: str) -> NotebookNode:
     """Read a page's notebook."""
     return nbformat.read(BOOK / f"{slug}.ipynb", as_version=4)
-
-
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the code cells."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def is_compared(cell: NotebookNode) -> bool:
-    """Return whether nbval compares a cell's outputs."""
-    return cell.execution_count is not None and not NO_COMPARISON & set(
-        cell.metadata.get("tags", [])
-    )
-
-
-# --- Normalising ---------------------------------------------------------------------------
-
-
-def normalised(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy that holds sources and text outputs only.
-
-    Pictures, HTML, stderr, timings and cell ids go; cells are numbered from 1.
-    Running a page twice and normalising it gives the same bytes.
-    """
-    page = node(json.loads(json.dumps(notebook)))
-    page.metadata = node(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
-    page.nbformat, page.nbformat_minor = 4, 4  # 4.5 wants an id a cell, which no reader needs
-    number = 0
-    for cell in page.cells:
-        cell.pop("id", None)
-        cell.source = "\n".join(line.rstrip() for line in cell.source.strip().split("\n"))
-        keep = {k: v for k, v in cell.metadata.items() if k in ("tags", "mystnb")}
-        cell.metadata = node(keep)
-        if cell.cell_type == "code":
-            number += 1
-            ran = cell.execution_count is not None
-            cell.execution_count = number if ran else None
-            cell.outputs = [kept for out in _merged(cell.outputs) if (kept := _text_only(out))]
-    return page
-
-
-def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join the pieces in which a stream arrived."""
-    from nbval.plugin import coalesce_streams
-
-    return list(coalesce_streams(outputs))
-
-
-def _text_only(output: NotebookNode) -> NotebookNode | None:
-    if output.output_type == "stream":
-        if output.name == "stderr":
-            return None
-        return node({**output, "text": canonical(output.text)})
-    if output.output_type == "error":
-        return node({**output, "traceback": []})
-    data = {"text/plain": canonical(output.data["text/plain"])}
-    return node(
-        {k: v for k, v in output.items() if k != "execution_count"}
-        | {"data": data, "metadata": {}}
-        | ({"execution_count": None} if output.output_type == "execute_result" else {})
-    )
-
-
-def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook as the repository keeps it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps(notebook_json(notebook), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
-        encoding="utf-8",
-    )
-
-
-def notebook_json(notebook: NotebookNode) -> dict[str, Any]:
-    """Return a notebook as JSON with long texts split into lines."""
-    return json.loads(nbformat.writes(notebook, version=nbformat.NO_CONVERT))
 
 
 def run(slug: str) -> None:
@@ -229,74 +118,13 @@ def to_notebook(slug: str) -> None:
     print(f"book/{slug}.ipynb is written; changed cells run with: make page PAGE={slug}")
 
 
-# --- What a page's outputs depend on ------------------------------------------------------------
-
-
-def fingerprint(slug: str) -> str:
-    """Return a hash of all that a page's outputs depend on.
-
-    Its code cells and their tags, the modules of ``ddl`` that it imports and
-    those that they import, the locked packages, Python, the data, the device,
-    the scale and the seed.
-    """
-    code = [[c.source, c.metadata.get("tags", [])] for c in code_cells(read(slug))]
-    modules = sorted(imported_modules("\n".join(source for source, _ in code)))
-    parts = [code, [[str(p.relative_to(ROOT)), p.read_text()] for p in modules], surroundings()]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-@cache
-def surroundings() -> list[str]:
-    """Return what all pages depend on beside their own code."""
-    prepare_environment()
-    import torch
-
-    from ddl import scale
-    from ddl.data import digits_are_real
-    from ddl.settings import seed_value
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return [
-        (ROOT / "requirements.txt").read_text(),
-        sys.version,
-        f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
-        f"device {gpu} scale {scale()} seed {seed_value()}",
-    ]
-
-
-def imported_modules(code: str) -> set[Path]:
-    """Return the files of ``ddl`` that a piece of code imports, directly or through others."""
-    found: set[Path] = set()
-    waiting = _imports(code)
-    while waiting:
-        path = waiting.pop()
-        if path not in found:
-            found.add(path)
-            waiting |= _imports(path.read_text())
-    return found
-
-
-def _imports(code: str) -> set[Path]:
-    names: set[str] = set()
-    # Notebook magics are no Python.
-    lines = (line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
-    for node in ast.walk(ast.parse("\n".join(lines))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    paths: set[Path] = set()
-    for name in names:
-        parts = name.split(".")
-        if parts[0] == "ddl":
-            # Importing a.b.c runs a, a.b and a.b.c.
-            for end in range(1, len(parts) + 1):
-                base = ROOT.joinpath(*parts[:end])
-                paths |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
-    return paths
-
-
 # --- From checked outputs to the site ------------------------------------------------------------
+
+
+def fingerprint_of(slug: str) -> str:
+    """Return the hash of all that a page's outputs depend on today."""
+    prepare_environment()
+    return fingerprint(read(slug), ROOT)
 
 
 def keep_checked(slug: str, outputs: list[list[NotebookNode]], about: dict[str, Any]) -> None:
@@ -339,7 +167,7 @@ def checked(slug: str) -> NotebookNode | None:
     if not path.is_file():
         return None
     page = nbformat.read(path, as_version=4)
-    return page if page.metadata.get("ddl", {}).get("fingerprint") == fingerprint(slug) else None
+    return page if page.metadata.get("ddl", {}).get("fingerprint") == fingerprint_of(slug) else None
 
 
 def stale() -> list[str]:

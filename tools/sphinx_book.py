@@ -18,6 +18,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from ddl.claims import CLAIM_MIME
 from tools import pages
+from tools.notebook import code_cells
 
 COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
 
@@ -27,7 +28,7 @@ def claims(slug: str) -> list[dict[str, str]]:
     page = nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
     return [
         dict(output.data[CLAIM_MIME])
-        for cell in pages.code_cells(page)
+        for cell in code_cells(page)
         for output in cell.outputs
         if CLAIM_MIME in output.get("data", {})
     ]

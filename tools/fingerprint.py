@@ -1,0 +1,76 @@
+"""What a page's outputs depend on, as one hash: outputs of another hash are stale."""
+
+import ast
+import hashlib
+import json
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tools.notebook import code_cells
+
+
+def fingerprint(page: NotebookNode, root: Path) -> str:
+    """Return a hash of all that a page's outputs depend on.
+
+    Its code cells and their tags, the modules of ``ddl`` that it imports and
+    those that they import, the locked packages, Python, the data, the device,
+    the scale and the seed.
+    """
+    code = [[c.source, c.metadata.get("tags", [])] for c in code_cells(page)]
+    modules = sorted(imported_modules("\n".join(source for source, _ in code), root))
+    parts = [code, [[str(p.relative_to(root)), p.read_text()] for p in modules], surroundings(root)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def surroundings(root: Path) -> list[str]:
+    """Return what all pages depend on beside their own code."""
+    import torch
+
+    from ddl import scale
+    from ddl.data import digits_are_real
+    from ddl.settings import seed_value
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return [
+        (root / "requirements.txt").read_text(),
+        sys.version,
+        f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
+        f"device {gpu} scale {scale()} seed {seed_value()}",
+    ]
+
+
+def imported_modules(code: str, root: Path) -> set[Path]:
+    """Return the files of ``ddl`` that a piece of code imports, directly or through others."""
+    found: set[Path] = set()
+    waiting = _imports(code, root)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting |= _imports(path.read_text(), root)
+    return found
+
+
+def _imports(code: str, root: Path) -> set[Path]:
+    names: set[str] = set()
+    # Notebook magics are no Python.
+    lines = (line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    paths: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] == "ddl":
+            # Importing a.b.c runs a, a.b and a.b.c.
+            for end in range(1, len(parts) + 1):
+                base = root.joinpath(*parts[:end])
+                paths |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
+    return paths
