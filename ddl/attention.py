@@ -1,0 +1,214 @@
+r"""How a network chooses what to look at: by weights that it computes from the input.
+
+A query is compared with every key, a softmax turns the scores into weights, and
+the values are mixed by them: a dictionary that is looked up softly. Around it
+stand what the transformer adds: masks, heads, positions and the residual block.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ddl.gating import softmax_gate
+
+
+def scaled_dot_product_attention(
+    query: Float[Tensor, "*batch queries features"],
+    key: Float[Tensor, "*batch keys features"],
+    value: Float[Tensor, "*batch keys channels"],
+    *,
+    mask: Bool[Tensor, "*#batch queries keys"] | None = None,
+) -> tuple[Float[Tensor, "*batch queries channels"], Float[Tensor, "*batch queries keys"]]:
+    r"""Read values where keys match, :math:`\mathrm{softmax}(Q K^\top / \sqrt d) V`.
+
+    Args:
+        query: One row for each reader: what it looks for.
+        key: One row for each place: what can be found there.
+        value: One row for each place: what is read there.
+        mask: True where a query may look at a key; everywhere without.
+
+    Returns:
+        What each query has read, and its weights: they sum to 1 over the keys.
+
+    Raises:
+        ValueError: If queries and keys differ in length, keys and values in number,
+            the mask does not fit, or it leaves a query nothing to look at.
+
+    Source: Vaswani et al., Attention Is All You Need (2017), equation 1,
+        arXiv:1706.03762.
+    """
+    _check(query, key, value, mask)
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -math.inf)  # exp(-inf) is 0: no weight at all
+    return softmax_gate(scores, value)
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
+    for name, tensor in (("query", query), ("key", key), ("value", value)):
+        if tensor.ndim < 2:
+            raise ValueError(f"{name} must have at least 2 dimensions, got {tensor.ndim}")
+    queries, d = query.shape[-2:]
+    keys = key.shape[-2]
+    if key.shape[-1] != d:
+        raise ValueError(f"key must have the query's {d} features, got {key.shape[-1]}")
+    if value.shape[-2] != keys:
+        raise ValueError(f"value must hold a row for each of {keys} keys, got {value.shape[-2]}")
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask must be boolean, True where to look, got {mask.dtype}")
+    if mask.shape[-2:] != (queries, keys):
+        raise ValueError(
+            f"mask must end in {queries} queries and {keys} keys, got {tuple(mask.shape)}"
+        )
+    if not mask.any(dim=-1).all():
+        raise ValueError("mask must leave every query at least one key, got a row without")
+
+
+def causal_mask(length: int) -> Bool[Tensor, "length length"]:
+    """Return the mask under which no position looks at a later one.
+
+    Args:
+        length: Number of positions.
+
+    Returns:
+        True on and below the diagonal: row i may look at columns 0 to i.
+
+    Raises:
+        ValueError: If ``length`` is less than 1.
+
+    Source: Vaswani et al. (2017), section 3.2.3, arXiv:1706.03762.
+    """
+    if length < 1:
+        raise ValueError(f"length must be at least 1, got {length}")
+    return torch.ones(length, length, dtype=torch.bool).tril()
+
+
+def sinusoidal_positions(length: int, features: int) -> Float[Tensor, "length features"]:
+    r"""Return waves that tell positions apart, one row for each position.
+
+    .. math::
+        p_{t, 2i} = \sin(\omega_i t), \quad p_{t, 2i + 1} = \cos(\omega_i t),
+        \quad \omega_i = 10000^{-2i / d}
+
+    Args:
+        length: Number of positions t, from 0.
+        features: Number of features d, even: half of them sines, half cosines.
+
+    Raises:
+        ValueError: If ``length`` is less than 1, or ``features`` is odd or less than 2.
+
+    Source: Vaswani et al. (2017), section 3.5, arXiv:1706.03762.
+    """
+    if length < 1:
+        raise ValueError(f"length must be at least 1, got {length}")
+    if features < 2 or features % 2:
+        raise ValueError(f"features must be even and at least 2, got {features}")
+    t = torch.arange(length, dtype=torch.float64)[:, None]
+    omega = 10_000 ** (-torch.arange(0, features, 2, dtype=torch.float64) / features)
+    waves = torch.stack([torch.sin(omega * t), torch.cos(omega * t)], dim=-1)
+    return waves.flatten(start_dim=1).to(torch.get_default_dtype())
+
+
+class MultiHeadAttention(nn.Module):
+    r"""Several attentions side by side, each on its own share of the features.
+
+    .. math::
+        \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_h) W^O, \qquad
+        \mathrm{head}_i = \mathrm{attention}(X W_i^Q, X W_i^K, X W_i^V)
+
+    Args:
+        features: Size of the last axis, equal at input and output.
+        heads: Number of heads; each has ``features / heads`` features.
+
+    Raises:
+        ValueError: If a size is less than 1, ``features`` is no multiple of ``heads``,
+            or the input has another number of features.
+
+    Source: Vaswani et al. (2017), section 3.2.2, arXiv:1706.03762; with biases, as in
+        torch, where the paper has none.
+    """
+
+    def __init__(self, features: int, heads: int) -> None:
+        super().__init__()
+        for name, size in (("features", features), ("heads", heads)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if features % heads:
+            raise ValueError(f"features must be a multiple of {heads} heads, got {features}")
+        self.heads = heads
+        self.query = nn.Linear(features, features)  # W^Q of all heads, one below the other
+        self.key = nn.Linear(features, features)
+        self.value = nn.Linear(features, features)
+        self.output = nn.Linear(features, features)  # W^O
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch length features"],
+        *,
+        mask: Bool[Tensor, "*#batch length length"] | None = None,
+    ) -> tuple[
+        Float[Tensor, "batch length features"], Float[Tensor, "batch {self.heads} length length"]
+    ]:
+        """Return the new features and each head's weights; a mask may differ by sequence."""
+        if x.ndim != 3 or x.shape[-1] != self.query.in_features:
+            raise ValueError(
+                f"x must have the shape (batch, length, {self.query.in_features}), "
+                f"got {tuple(x.shape)}"
+            )
+        if mask is not None and mask.ndim == 3:
+            mask = mask[:, None]  # the same for all heads
+        q, k, v = (self._split(layer(x)) for layer in (self.query, self.key, self.value))
+        read, weights = scaled_dot_product_attention(q, k, v, mask=mask)
+        return self.output(read.transpose(1, 2).flatten(start_dim=2)), weights
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch heads length share
+
+
+class TransformerBlock(nn.Module):
+    r"""Look around, then think alone; both are added to what is carried.
+
+    .. math::
+        y = x + \mathrm{attention}(\mathrm{norm}_1(x)), \qquad
+        z = y + \mathrm{mlp}(\mathrm{norm}_2(y))
+
+    The norms stand inside the branches (pre-norm), so that the sum itself is never
+    touched. The paper of 2017 norms the sum: :math:`\mathrm{norm}(x + \dots)`.
+
+    Args:
+        features: Size of the last axis, equal at input and output.
+        heads: Number of attention heads.
+        hidden: Size of the layer between the two of the perceptron.
+
+    Raises:
+        ValueError: If a size is less than 1 or ``features`` is no multiple of ``heads``.
+
+    Source: Vaswani et al. (2017), arXiv:1706.03762; pre-norm: Xiong et al., On Layer
+        Normalization in the Transformer Architecture (2020), arXiv:2002.04745.
+    """
+
+    def __init__(self, features: int, heads: int, *, hidden: int) -> None:
+        super().__init__()
+        if hidden < 1:
+            raise ValueError(f"hidden must be at least 1, got {hidden}")
+        self.attention = MultiHeadAttention(features, heads)
+        self.norm_1 = nn.LayerNorm(features)
+        self.norm_2 = nn.LayerNorm(features)
+        self.mlp = nn.Sequential(
+            nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, features)
+        )
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch length features"],
+        *,
+        mask: Bool[Tensor, "*#batch length length"] | None = None,
+    ) -> Float[Tensor, "batch length features"]:
+        """Return features of the same shape."""
+        read, _ = self.attention(self.norm_1(x), mask=mask)
+        x = x + read
+        return x + self.mlp(self.norm_2(x))
