@@ -63,7 +63,7 @@ TORCH := 2.13.0
 lock:
 	rm -rf _build/lock
 	$(PYTHON) -m venv _build/lock
-	_build/lock/bin/python -m pip install --quiet torch==$(TORCH) ".[book,test]"
+	_build/lock/bin/python -m pip install --quiet torch==$(TORCH) ".[book,keras,test]"
 	echo "# Written by \`make lock\`: what the book is built and tested with." > requirements.txt
 	_build/lock/bin/python -m pip freeze --exclude ddl | sed 's/+cpu$$//' >> requirements.txt
 	rm -rf _build/lock

@@ -91,6 +91,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Report:
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the pages from the last to the first: the last chapters take longest."""
+    if any(isinstance(item, IPyNbCell) for item in items):
+        order = {slug: -place for place, slug in enumerate(pages.slugs())}
+        items.sort(key=lambda item: order.get(item.path.stem, 0))  # stable: cells stay in order
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if isinstance(item, IPyNbCell) and WATCH not in item.parent.stash:
