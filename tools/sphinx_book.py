@@ -7,7 +7,7 @@
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Sequence
 
 import nbformat
 from docutils import nodes
@@ -20,6 +20,7 @@ from ddl.claims import CLAIM_MIME
 from tools import pages
 from tools.notebook import code_cells
 
+EVIDENCE = ("ledger", "lecture_map", "errata")  # pages made of other pages' claims
 COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
 
 
@@ -51,32 +52,44 @@ class ClaimsLedger(SphinxDirective):
         return result
 
     def _table(self, slug: str, rows: list[dict[str, str]]) -> nodes.table:
-        table = nodes.table(classes=["ddl-ledger"])
-        group = nodes.tgroup(cols=len(COLUMNS))
-        group += [nodes.colspec(colwidth=width) for width in (40, 15, 20, 25, 10)]
-        head, body = nodes.thead(), nodes.tbody()
-        head += self._row([nodes.Text(name) for name in COLUMNS])
+        found = []
         for row in rows:
             link = nodes.reference(
                 text=row["statement"], refuri=f"{slug}.html#{row['anchor']}", internal=True
             )
             if row["measure"]:
                 row["measured"] += f" ({row['measure']})"
-            rest = [nodes.Text(row[name.lower()]) for name in COLUMNS[1:]]
-            body += self._row([link, *rest])
-        group += [head, body]
-        table += group
-        return table
+            found.append([link, *(nodes.Text(row[name.lower()]) for name in COLUMNS[1:])])
+        return table(COLUMNS, (40, 15, 20, 25, 10), found)
 
-    def _row(self, cells: list[Any]) -> nodes.row:
-        row = nodes.row()
+
+def table(
+    columns: Sequence[str], widths: Sequence[int], rows: Sequence[Sequence[nodes.Node]]
+) -> nodes.table:
+    """Return a table of the book's evidence: text in paragraphs, lists as they are."""
+
+    def line(cells: Sequence[nodes.Node]) -> nodes.row:
+        result = nodes.row()
         for cell in cells:
-            paragraph = nodes.paragraph()
-            paragraph += cell
             entry = nodes.entry()
-            entry += paragraph
-            row += entry
-        return row
+            if isinstance(cell, nodes.bullet_list):
+                entry += cell
+            else:
+                paragraph = nodes.paragraph()
+                paragraph += cell
+                entry += paragraph
+            result += entry
+        return result
+
+    result = nodes.table(classes=["ddl-ledger"])
+    group = nodes.tgroup(cols=len(columns))
+    group += [nodes.colspec(colwidth=width) for width in widths]
+    head, body = nodes.thead(), nodes.tbody()
+    head += line([nodes.Text(name) for name in columns])
+    body += [line(cells) for cells in rows]
+    group += [head, body]
+    result += group
+    return result
 
 
 def changed_pages(
@@ -92,7 +105,7 @@ def changed_pages(
     fresh = [slug for slug in today if known.get(slug) != today[slug] and slug in env.all_docs]
     if known == today:
         return fresh
-    return [*fresh, *(name for name in env.all_docs if name == "ledger")]
+    return [*fresh, *(name for name in env.all_docs if name in EVIDENCE)]
 
 
 def all_from_cache(app: Sphinx, env: BuildEnvironment) -> None:

@@ -1,0 +1,45 @@
+"""The reference lists every module, and every public name of a concept is used."""
+
+import ast
+import re
+
+import pytest
+
+from tools import pages
+from tools.sphinx_reference import teachers
+
+LISTED = re.findall(r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text())
+HIDDEN = {"__init__", "datafiles"}  # how files are fetched: no reader calls it
+
+
+def public_names(slug: str) -> dict[str, bool]:
+    """Return the public names of a module, and whether its other code uses them."""
+    text = (pages.ROOT / "ddl" / f"{slug}.py").read_text()
+    return {
+        node.name: len(re.findall(rf"\b{node.name}\b", text)) > 1
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    }
+
+
+def test_every_module_is_listed_once() -> None:
+    modules = {path.stem for path in (pages.ROOT / "ddl").glob("*.py")} - HIDDEN
+    assert sorted(LISTED) == sorted(modules | {"exercises"})
+
+
+@pytest.mark.parametrize("slug", pages.slugs())
+def test_every_public_name_of_a_concept_is_used_on_a_page(slug: str) -> None:
+    names = public_names(slug)
+    assert names
+    idle = [n for n, inside in names.items() if not inside and not teachers(f"ddl.{slug}.{n}")]
+    assert idle == [], "no page uses it: neither taught nor needed"
+
+
+def test_the_bibliography_names_every_paper_and_no_other() -> None:
+    named = "\n".join(
+        [c.source for slug in pages.slugs() for c in pages.read(slug).cells]
+        + [path.read_text() for path in (pages.ROOT / "ddl").rglob("*.py")]
+    )
+    numbers = r"arXiv:(\d{4}\.\d{4,5})"
+    listed = re.findall(numbers, (pages.BOOK / "references.bib").read_text())
+    assert sorted(listed) == sorted(set(re.findall(numbers, named)))

@@ -1,0 +1,86 @@
+"""Sphinx extension: the reference of `ddl` and its pages, linked both ways.
+
+Which page teaches what is read from the pages' own imports. The reference says
+below each function where it is taught; each page ends with what it uses.
+"""
+
+import ast
+from functools import cache
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+from tools import pages
+from tools.notebook import code_cells
+
+REFERENCE = "reference"  # the page with the reference; a book without it gets no links
+
+
+@cache
+def used_by(slug: str) -> tuple[str, ...]:
+    """Return the public names of `ddl` that a page imports, as ``ddl.gating.Highway``."""
+    found: dict[str, None] = {}
+    for cell in code_cells(pages.read(slug)):
+        lines = (line for line in cell.source.split("\n") if not line.startswith(("%", "!")))
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ddl."):
+                if node.module == "ddl.exercises":
+                    continue
+                found |= {f"{node.module}.{alias.name}": None for alias in node.names}
+    return tuple(sorted(found))
+
+
+def teachers(name: str) -> list[str]:
+    """Return the pages that use a name, the one with the module's own slug first."""
+    slugs = [slug for slug in pages.slugs() if name in used_by(slug)]
+    return sorted(slugs, key=lambda slug: slug != name.split(".")[1])
+
+
+def add_teachers(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Set the source as a paragraph, and say below a function or class which pages use it."""
+    for start, line in enumerate(lines):
+        if line.startswith("Source:"):
+            end = next((k for k in range(start, len(lines)) if not lines[k].strip()), len(lines))
+            text = " ".join(part.strip() for part in lines[start:end]).removeprefix("Source:")
+            lines[start:end] = [f"**Source:** {text.strip()}"]
+            break
+    if what not in ("function", "class", "exception"):
+        return
+    slugs = teachers(name)
+    if slugs:
+        lines += ["", "*On the pages:* " + ", ".join(f":doc:`{slug}`" for slug in slugs), ""]
+
+
+def add_uses(app: Sphinx, doctree: nodes.document) -> None:
+    """Say at the end of a page what it uses, each name linked to the reference."""
+    slug = app.env.docname
+    if slug not in pages.slugs() or REFERENCE not in app.env.found_docs:
+        return
+    names = used_by(slug)
+    if not names:
+        return
+    paragraph = nodes.paragraph(classes=["ddl-uses"])
+    paragraph += nodes.Text("From the package, this page uses ")
+    for count, name in enumerate(names):
+        if count:
+            paragraph += nodes.Text(", ")
+        link = addnodes.pending_xref(
+            "", refdomain="py", reftype="obj", reftarget=name, refexplicit=True, refdoc=slug
+        )
+        link += nodes.literal(text=name.removeprefix("ddl."))
+        paragraph += link
+    paragraph += nodes.Text(".")
+    section = next(doctree.findall(nodes.section))
+    section += paragraph
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register with Sphinx."""
+    app.connect("autodoc-process-docstring", add_teachers, priority=400)  # before napoleon
+    app.connect("doctree-read", add_uses)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
