@@ -217,6 +217,13 @@ def test_a_dense_layer_appends_what_its_equation_says() -> None:
     torch.testing.assert_close(layer(x), torch.cat([x, new], dim=1))
 
 
+def test_densenet_ends_with_norm_relu_mean_and_head() -> None:
+    with torch.device("meta"):
+        *_, norm, relu, mean, flatten, head = densenet121().children()
+    kinds = (nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear)
+    assert tuple(map(type, (norm, relu, mean, flatten, head))) == kinds
+
+
 def test_wrong_sizes_are_refused() -> None:
     for block in BLOCKS:
         for name in ("in_channels", "channels", "stride"):

@@ -82,7 +82,8 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("_config.yml", "conftest.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(pages.ROOT / name, root / name)
     shutil.copytree(pages.BOOK / "_static", root / "book" / "_static")
-    shutil.copy(pages.BOOK / "ledger.md", root / "book" / "ledger.md")
+    for name in ("ledger.md", "references.bib"):
+        shutil.copy(pages.BOOK / name, root / "book" / name)
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
     (root / "_toc.yml").write_text(TOC)
     (root / "drafts").mkdir()
