@@ -147,6 +147,15 @@ def test_only_the_generator_decides(digits: tuple[Tensor, Tensor]) -> None:
     assert not torch.allclose(weights(1), first)
 
 
+def test_each_pass_is_shuffled(digits: tuple[Tensor, Tensor]) -> None:
+    generator, same = (torch.Generator().manual_seed(0) for _ in range(2))
+    train_digit_classifier(digits[0][:70], digits[1][:70], generator=generator, epochs=3)
+    torch.randint(2**31, (), generator=same)
+    for _ in range(3):
+        torch.randperm(70, generator=same)
+    assert torch.equal(generator.get_state(), same.get_state())
+
+
 @pytest.mark.parametrize("size", [4, 13, 28])
 def test_any_size_fits(size: int) -> None:
     assert DigitClassifier(size).features(torch.rand(3, 1, size, size)).shape == (3, 64)

@@ -15,7 +15,7 @@ def _covariance(size: int, generator: torch.Generator) -> Tensor:
 
 @check
 def draw(solution: Any) -> str:
-    """Check codes drawn from a Gaussian: ``draw(mean, covariance, noise)``.
+    """Check codes drawn from a Gaussian: ``draw_codes(mean, covariance, noise)``.
 
     Any matrix A with A A^T = C is a right root, so means and covariances are compared.
     """
@@ -58,7 +58,7 @@ def draw(solution: Any) -> str:
 
 @check
 def dropped(solution: Any) -> str:
-    """Check the nats that a diagonal Gaussian drops: ``dropped(covariance)``."""
+    """Check the nats that a diagonal Gaussian drops: ``dropped_nats(covariance)``."""
     generator = torch.Generator().manual_seed(0)
     for size in (2, 3, 7):
         covariance = _covariance(size, generator)
