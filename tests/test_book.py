@@ -129,6 +129,8 @@ def test_prose_keeps_the_house_style(slug: str) -> None:
     assert not re.search(r"\w!(\s|$)", words), "an exclamation mark"
     assert not re.search(r"\b(TODO|FIXME|TBD)\b", text)
     assert "## What to take away" in text
+    # A page's own title is a question: inside a sentence it needs a short name.
+    assert not re.search(r"\{doc\}`\w+`", text)
     assert "## Sources" in text
     code = [line for c in notebook.code_cells(pages.read(slug)) for line in c.source.split("\n")]
     assert [line for line in code if len(line) > 88] == []
