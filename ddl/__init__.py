@@ -2,7 +2,7 @@
 
 Concepts (`ddl.gating`, `ddl.upsampling`, ...) hold one idea each and import
 torch only. The workshop around them (`ddl.data`, `ddl.training`,
-`ddl.plotting`, `ddl.claims`, `ddl.exercises`, `ddl.settings`) is for pages.
+`ddl.plotting`, `ddl.interactive`, `ddl.claims`, `ddl.exercises`, `ddl.settings`) is for pages.
 """
 
 from ddl.claims import ClaimError, claim, say

@@ -140,7 +140,7 @@ def claim(
         verdict = "holds" if _holds(measured, above, below, equals, within) else "fails"
     accepted = _accepted(above, below, equals, within)
     result = Claim(statement, measure, show_value(measured), accepted, verdict, source)
-    _show(
+    show(
         str(result),
         {"text/html": result.card(), CLAIM_MIME: asdict(result) | {"anchor": result.anchor}},
     )
@@ -156,7 +156,7 @@ def say(markdown: str) -> None:
     Args:
         markdown: The sentence, an f-string as a rule.
     """
-    _show("A sentence with numbers of this run.", {"text/markdown": markdown})
+    show("A sentence with numbers of this run.", {"text/markdown": markdown})
 
 
 def _real_digits() -> bool:
@@ -166,8 +166,13 @@ def _real_digits() -> bool:
     return digits_are_real()
 
 
-def _show(text: str, rich: dict[str, Any]) -> None:
-    """Display in a notebook; print the text elsewhere."""
+def show(text: str, rich: dict[str, Any]) -> None:
+    """Display in a notebook; print the text elsewhere.
+
+    Args:
+        text: What is stored and compared.
+        rich: What readers see instead, by MIME type.
+    """
     try:
         from IPython.core.getipython import get_ipython
         from IPython.display import display

@@ -81,7 +81,8 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(pages.ROOT / name, root / name, ignore=ignore)
     for name in ("_config.yml", "conftest.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(pages.ROOT / name, root / name)
-    shutil.copytree(pages.BOOK / "_static", root / "book" / "_static")
+    shutil.copytree(pages.ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
+    (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
     for name in ("ledger.md", "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")

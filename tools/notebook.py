@@ -24,6 +24,7 @@ RICH = (
     "text/html",
     "text/markdown",
     "application/vnd.ddl.claim+json",
+    "application/vnd.ddl.interactive+json",
 )
 NO_COMPARISON = {"nbval-ignore-output", "nbval-skip"}
 

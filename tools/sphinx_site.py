@@ -1,0 +1,136 @@
+"""Sphinx extension: the look of the site: light, self-contained, launchable.
+
+- `web/static` and `web/templates` are the site's own styles, scripts and layout.
+- A page loads only the styles and scripts listed here; nothing comes from elsewhere.
+- Pictures below the first screen load when they are scrolled to.
+- What is folded (hints, solutions) is a `details` element, which needs no script.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.typing import ExtensionMetadata
+from sphinx.writers.html5 import HTML5Translator
+from sphinx_exercise.nodes import solution_node
+
+from tools import pages
+
+WEB = pages.ROOT / "web"
+STYLES = ("pygments.css", "styles/furo.css", "mystnb.*.css", "copybutton.css", "site.css")
+SCRIPTS = (
+    "documentation_options.js",
+    "scripts/furo.js",
+    "clipboard.min.js",
+    "copybutton.js",
+    "site.js",
+)
+SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
+SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+EAGER = 1  # pictures of a page that load at once
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Name the site's own files, its address and its repository."""
+    config.html_static_path.append(str(WEB / "static"))
+    config.templates_path.append(str(WEB / "templates"))
+    address = os.environ.get("DDL_SITE_URL", config.html_baseurl).rstrip("/") + "/"
+    config.html_baseurl = config["ogp_site_url"] = address
+    config.html_context["ddl_repository"] = os.environ.get(
+        "GITHUB_REPOSITORY", config["ddl_repository"]
+    )
+
+
+def slim(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Keep a page to its own styles and scripts, and say whether it can be launched."""
+    scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
+    context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
+    context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
+    context["ddl_launch"] = page if page in pages.slugs() else ""
+    if "body" in context:
+        context["body"] = with_lazy_pictures(context["body"])
+
+
+def _listed(file: Any, names: tuple[str, ...]) -> bool:
+    path = str(getattr(file, "filename", file)).partition("?")[0].removeprefix("_static/")
+    return any(re.fullmatch(name.replace("*", "[0-9a-f]*"), path) for name in names)
+
+
+def with_lazy_pictures(body: str) -> str:
+    """Return HTML whose pictures have their size, and load late but for the first."""
+    count = 0
+
+    def mended(match: re.Match[str]) -> str:
+        nonlocal count
+        count += 1
+        tag = re.sub(
+            r'style="width: (\d+)px; height: (\d+)px;"', r'width="\1" height="\2"', match[0]
+        )
+        return tag if count <= EAGER else tag.replace("<img ", '<img loading="lazy" ', 1)
+
+    return re.sub(r"<img [^>]*>", mended, body)
+
+
+class details(nodes.General, nodes.Element):  # noqa: N801 (docutils' nodes have such names)
+    """Something folded, with its title as the summary."""
+
+
+class Fold(SphinxPostTransform):
+    """Turns what has the class ``dropdown`` into `details`."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace the nodes."""
+        for node in list(self.document.findall(nodes.Element)):
+            if "dropdown" not in node.get("classes", []):
+                continue
+            kind = "solution" if isinstance(node, solution_node) else node.tagname
+            folded = details(ids=node["ids"], classes=[f"ddl-{kind}"], summary=kind.capitalize())
+            folded += [child for child in node.children if not isinstance(child, nodes.title)]
+            node.replace_self(folded)
+
+
+def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
+    """Write the start of something folded."""
+    translator.body.append(translator.starttag(node, "details"))
+    translator.body.append(f"<summary>{node['summary']}</summary>\n")
+
+
+def close_details(translator: HTML5Translator, node: nodes.Element) -> None:
+    """Write its end."""
+    translator.body.append("</details>\n")
+
+
+def add_runtime(app: Sphinx, failure: Exception | None) -> None:
+    """Copy ONNX Runtime, which interactive figures load once they are started."""
+    if failure or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "onnxruntime"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME:
+        shutil.copy(WEB / "node_modules" / "onnxruntime-web" / "dist" / name, target / name)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register with Sphinx."""
+    app.add_config_value("ddl_repository", "", "html")
+    app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it for an extension
+    app.add_node(details, html=(open_details, close_details))
+    app.add_post_transform(Fold)
+    app.add_css_file("site.css", priority=900)
+    app.add_js_file("site.js", loading_method="defer")
+    app.connect("config-inited", configure, priority=100)
+    app.connect("html-page-context", slim, priority=900)
+    app.connect("build-finished", add_runtime)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,57 @@
+// Offers the interactive figures of a page; loads nothing until one is started.
+"use strict";
+
+(() => {
+  const here = new URL("interactive/", document.currentScript.src);
+
+  // A wide block of code, output or table scrolls in its own box; the keyboard must reach it.
+  const scrolling = "pre, .table-wrapper, .ddl-formula, .math-wrapper";
+  const reach = () => {
+    for (const box of document.querySelectorAll(scrolling)) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
+    }
+  };
+  addEventListener("load", reach);
+  addEventListener("resize", reach);
+
+  for (const place of document.querySelectorAll(".ddl-interactive")) {
+    const name = place.dataset.interactive;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "ddl-start";
+    button.textContent = "Start the interactive figure";
+    place.replaceChildren(button);
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      button.textContent = "Loading …";
+      try {
+        if (location.protocol === "file:") {
+          throw new Error(
+            "Interactive figures need a web server. In the book's folder run: make serve",
+          );
+        }
+        const [figure, numbers] = await Promise.all([
+          import(new URL(`${name}.js`, here)),
+          fetch(new URL(`data/${name}.json`, here)).then((answer) => answer.json()),
+        ]);
+        const stage = document.createElement("div");
+        stage.className = "ddl-stage";
+        await figure.start(stage, numbers, (model) => new URL(`data/${name}.${model}.onnx`, here));
+        place.replaceChildren(stage);
+        place.dataset.started = "true";
+        stage.querySelector("input, button, select, [tabindex]")?.focus({ preventScroll: true });
+      } catch (problem) {
+        button.disabled = false;
+        button.textContent = "Start the interactive figure";
+        const note = document.createElement("p");
+        note.setAttribute("role", "alert");
+        note.textContent = problem.message;
+        place.replaceChildren(button, note);
+      }
+    });
+  }
+})();
