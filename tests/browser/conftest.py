@@ -24,8 +24,7 @@ class Handler(SimpleHTTPRequestHandler):
     """Serves the site below the sub-path, text compressed."""
 
     def translate_path(self, path: str) -> str:
-        inside = path.removeprefix(SUBPATH) if path.startswith(SUBPATH) else "no-such-file"
-        return super().translate_path("/" + inside)
+        return super().translate_path("/" + path.removeprefix(SUBPATH))
 
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
@@ -59,6 +58,7 @@ def address() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}{SUBPATH}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,161 @@
+"""Every page of the site as readers meet it: desktop and phone, light and dark."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from conftest import SITE
+
+from tools import pages
+
+TOC = yaml.safe_load((pages.ROOT / "_toc.yml").read_text())
+NAMES = re.findall(r"'(?:file|root)': '([^']+)'", str(TOC))
+NAMES += ["search", "genindex", "py-modindex"]
+VIEWS = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
+AXE = (pages.ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+# The weight of a first view: what loads before a reader scrolls or starts anything.
+MOST_BYTES, MOST_REQUESTS = 250_000, 15
+
+PROSE = """() => {
+  const copy = document.querySelector("article").cloneNode(true);
+  for (const node of copy.querySelectorAll("pre, code, math, script, style")) node.remove();
+  return copy.textContent;
+}"""
+SHIFT = """() => new Promise((done) => {
+  new PerformanceObserver((list) => {}).observe({ type: "layout-shift", buffered: true });
+  const seen = [];
+  const watch = new PerformanceObserver((list) => seen.push(...list.getEntries()));
+  watch.observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(seen.reduce((sum, entry) => sum + entry.value, 0)), 100);
+})"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_sound(visit, name: str) -> None:
+    for view, theme in VIEWS:
+        found = visit(view, theme)
+        page = found.open(name)
+        where = f"{name}, {view}, {theme}"
+        assert found.foreign == [], where
+        assert found.complaints == [], where
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(wide) <= 0, where
+        if view == "phone":
+            found.context.close()  # axe judges the same elements as on the desktop
+            continue
+        page.evaluate(AXE)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        faults = [
+            f"{fault['id']}: {node['html'][:150]}"
+            for fault in result["violations"]
+            for node in fault["nodes"][:3]
+        ]
+        assert faults == [], where + "\n" + "\n".join(faults)
+        found.context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_light_and_stays_in_place(visit, name: str) -> None:
+    found = visit("desktop", "light")
+    page = found.open(name)
+    weight = sum(size for _, size in found.loaded)
+    print(f"{name}: {len(found.loaded)} requests, {weight:,} bytes")
+    if name != "search":  # it loads the index of the whole book
+        assert len(found.loaded) <= MOST_REQUESTS, found.loaded
+        assert weight <= MOST_BYTES, found.loaded
+    assert page.evaluate(SHIFT) < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_markup_shows(visit, name: str) -> None:
+    text = visit().open(name).evaluate(PROSE)
+    for raw in (r"\$\$", r"\\[a-zA-Z]+\{", r"```", r"\{(doc|ref|cite|numref)[^}]*\}`", r"\w\$\W"):
+        found = re.search(f".{{0,60}}{raw}.{{0,60}}", text)
+        assert not found, found
+
+
+def test_every_page_is_tested() -> None:
+    if not SITE.is_dir():
+        pytest.skip("no site in _build/html: run make book first")
+    assert {path.stem for path in SITE.glob("*.html")} == {*NAMES, "index", "404"}
+
+
+def test_search_finds_a_term(visit) -> None:
+    page = visit().open("intro")
+    page.fill(".sidebar-search", "checkerboard")
+    page.press(".sidebar-search", "Enter")
+    page.wait_for_selector("#search-results li a")
+    links = page.locator("#search-results li a").evaluate_all("found => found.map(a => a.href)")
+    assert any("upsampling.html" in link for link in links), links
+
+
+def test_there_is_one_search_box(visit) -> None:
+    assert visit().open("gating").locator("input[name=q]").count() == 1
+
+
+def test_the_keyboard_reaches_content_theme_and_launch(visit) -> None:
+    page = visit().open("gating")
+    page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert "skip-to-content" in page.evaluate(f"{focused}.className")
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(f"({focused}.textContent || {focused}.ariaLabel || '').trim()"))
+    assert "Download the notebook" in seen
+
+
+def test_folded_solutions_open_without_scripts(browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}gating.html")
+    first = page.locator("details.ddl-solution").first
+    assert first.locator("pre").first.is_hidden()
+    first.locator("summary").click()
+    assert first.locator("pre").first.is_visible()
+    # A still picture stands where an interactive figure would be.
+    assert page.locator(".cell_output:has(.ddl-interactive) img").count() == 1
+    context.close()
+
+
+def test_pictures_are_crisp_and_described(visit) -> None:
+    page = visit().open("gating")
+    pictures = page.locator("article img").evaluate_all(
+        "found => found.map(i => [i.alt, i.loading, i.getAttribute('width'), i.src])"
+    )
+    assert len(pictures) >= 5
+    assert all(len(alt) >= 40 for alt, *_ in pictures)
+    assert [loading for _, loading, *_ in pictures][1:] == ["lazy"] * (len(pictures) - 1)
+    page.locator("article img").last.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('article img')].at(-1).complete")
+    ratio = page.locator("article img").last.evaluate("i => i.naturalWidth / i.clientWidth")
+    assert ratio >= 1.8
+
+
+def test_a_site_opened_from_a_folder_says_what_it_needs(browser) -> None:
+    if not SITE.is_dir():
+        pytest.skip("no site in _build/html: run make book first")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((SITE / "gating.html").as_uri())
+    page.locator(".ddl-start").first.click()
+    assert "make serve" in page.locator("[role=alert]").first.text_content()
+    context.close()
+
+
+def test_a_missing_page_is_answered_kindly(visit, address: str) -> None:
+    found = visit()
+    text = (SITE / "404.html").read_text()
+    links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
+    base = re.search(
+        r'rel="canonical" href="\w+://[^/]+(/[^"]*)intro.html"', (SITE / "intro.html").read_text()
+    )
+    assert base is not None
+    # Whatever the address that was not found, everything is named from the top.
+    places = {urlsplit(link).path for link in links if not link.startswith("https:")}
+    assert all(place.startswith(base[1]) for place in places), places
+    for link in places - {base[1] + "404.html"}:
+        assert (SITE / link.removeprefix(base[1]).partition("?")[0]).exists(), link
+    found.page.goto(address + "404.html")
+    assert "not found" in found.page.locator("article").inner_text().lower()
