@@ -43,7 +43,7 @@ def configure(app: Sphinx, config: Config) -> None:
     """Name the site's own files, its address and its repository."""
     config.html_static_path.append(str(WEB / "static"))
     config.templates_path.append(str(WEB / "templates"))
-    address = os.environ.get("DDL_SITE_URL", config.html_baseurl).rstrip("/") + "/"
+    address = (os.environ.get("DDL_SITE_URL") or config["html_baseurl"]).rstrip("/") + "/"
     config.html_baseurl = config["ogp_site_url"] = address
     config["notfound_urls_prefix"] = urlsplit(address).path  # a missing page may be anywhere
     config.html_context["ddl_repository"] = os.environ.get(

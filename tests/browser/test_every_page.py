@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from conftest import SITE
+from reader import SITE
 
 from tools import pages
 
