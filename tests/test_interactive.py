@@ -1,77 +1,103 @@
-"""What a page hands to the site: models as ONNX that answer as torch does, and nothing else."""
+"""What a page hands to the site: numbers as JSON, models as ONNX that computes the same."""
 
 import base64
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ddl import interactive
-
-onnx = pytest.importorskip("onnx")
-ort = pytest.importorskip("onnxruntime")
+from ddl import interactive as module
+from ddl.interactive import INTERACTIVE_MIME, interactive, to_onnx
 
 
-class Shrink(nn.Module):
-    """Convolves, halves and counts: parts of several kinds, and an input of integers."""
+class TwoInputs(nn.Module):
+    """A model with a method beside `forward`, and dropout, which must be off."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(1, 3, 3, padding=1)
-        self.label = nn.Embedding(5, 3)
+        self.first, self.second = nn.Linear(3, 5), nn.Linear(2, 5)
+        self.dropout = nn.Dropout(0.5)
 
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        return F.max_pool2d(self.conv(x), 2) + self.label(label)[:, :, None, None]
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.dropout(torch.relu(self.first(x) + self.second(y)))
 
-    def tenfold(self, x: Tensor) -> Tensor:
-        return 10 * self.conv(x)
+    def double(self, x: Tensor) -> Tensor:
+        return 2 * self.first(x)
 
 
-def answer(content: bytes, *inputs: Tensor) -> np.ndarray:
-    session = ort.InferenceSession(content)
+def run(content: bytes, *inputs: Tensor) -> np.ndarray:
+    session = onnxruntime.InferenceSession(content)
     feeds = {f"input{k}": tensor.numpy() for k, tensor in enumerate(inputs)}
     return session.run(["output"], feeds)[0]
 
 
-def test_onnx_answers_as_torch_does() -> None:
-    model, x, label = Shrink(), torch.randn(2, 1, 6, 10), torch.tensor([4, 1])
-    content = interactive.to_onnx(model, [torch.zeros_like(x), torch.zeros_like(label)])
-    np.testing.assert_allclose(
-        answer(content, x, label), model(x, label).detach().numpy(), atol=1e-5
-    )
-    content = interactive.to_onnx(model.tenfold, [torch.zeros_like(x)])
-    np.testing.assert_allclose(answer(content, x), model.tenfold(x).detach().numpy(), atol=1e-5)
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    calls: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(module, "show", lambda text, rich: calls.append((text, rich)))
+    return calls
 
 
-def test_onnx_names_no_file() -> None:
-    content = interactive.to_onnx(Shrink(), [torch.zeros(2, 1, 6, 10), torch.tensor([4, 1])])
-    for trace in (b".py", b"site-packages", __file__.encode()):
-        assert trace not in content
-    assert onnx.load_from_string(content).graph.node
+def test_the_export_computes_what_the_model_does() -> None:
+    torch.manual_seed(0)
+    model, x, y = TwoInputs(), torch.randn(7, 3), torch.randn(7, 2)
+    model.train()
+    content = to_onnx(model, [torch.zeros(7, 3), torch.zeros(7, 2)])
+    assert model.training  # the page's model is left as it is
+    expected = model.eval()(x, y).detach().numpy()
+    np.testing.assert_allclose(run(content, x, y), expected, atol=1e-5)
 
 
-def test_payload_holds_models_and_plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[Any] = []
-    monkeypatch.setattr(interactive, "show", lambda text, rich: shown.append((text, rich)))
-    x = torch.randn(1, 1, 4, 4)
-    model = Shrink()
-    interactive.interactive(
-        "shrink", data={"third": torch.tensor(1 / 3)}, models={"ten": (model.tenfold, [x])}
-    )
-    [(text, rich)] = shown
-    assert text == "Interactive figure: shrink"
-    payload = rich[interactive.INTERACTIVE_MIME]
-    assert payload["data"] == {"third": 0.33333}
-    ten = payload["models"]["ten"]
-    assert ten["inputs"][0] == {"shape": [1, 1, 4, 4], "values": x.flatten().tolist()}
-    found = answer(base64.b64decode(ten["onnx"]), x)
-    np.testing.assert_allclose(found.ravel(), ten["output"]["values"], atol=1e-5)
+def test_the_export_names_no_place_on_this_machine() -> None:
+    content = to_onnx(TwoInputs(), [torch.zeros(7, 3), torch.zeros(7, 2)])
+    assert b".py" not in content
+    assert str(Path(__file__).parent).encode() not in content
 
 
-def test_large_models_are_refused() -> None:
-    large = nn.Linear(600, 600)  # 1.4 MB
-    with pytest.raises(ValueError, match=r"models\['large'\] must be at most 1,048,576 bytes"):
-        interactive.interactive("large", models={"large": (large, [torch.zeros(1, 600)])})
+def test_a_method_is_exported_like_a_model() -> None:
+    torch.manual_seed(0)
+    model, x = TwoInputs(), torch.randn(1, 3)
+    expected = model.double(x).detach().numpy()
+    np.testing.assert_allclose(run(to_onnx(model.double, [x]), x), expected, atol=1e-5)
+
+
+def test_nothing_is_printed_by_an_export(capfd: pytest.CaptureFixture[str]) -> None:
+    to_onnx(nn.Linear(3, 2), [torch.zeros(1, 3)])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_output_holds_name_numbers_model_and_an_example(shown) -> None:
+    torch.manual_seed(0)
+    model, x = nn.Linear(3, 2), torch.randn(1, 3)
+    interactive("figure", data={"t": torch.tensor([1 / 3])}, models={"net": (model, [x])})
+    ((text, rich),) = shown
+    assert text == "Interactive figure: figure"
+    assert 'data-interactive="figure"' in rich["text/html"]
+    payload = json.loads(json.dumps(rich[INTERACTIVE_MIME]))
+    assert payload["data"] == {"t": [0.33333]}
+    exported = payload["models"]["net"]
+    assert exported["inputs"] == [{"shape": [1, 3], "values": x.flatten().tolist()}]
+    assert exported["output"]["shape"] == [1, 2]
+    found = run(base64.b64decode(exported["onnx"]), x).ravel()
+    np.testing.assert_allclose(found, exported["output"]["values"], atol=1e-6)
+
+
+def test_without_onnx_the_models_are_left_out(shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    interactive("figure", models={"net": (nn.Linear(3, 2), [torch.zeros(1, 3)])})
+    assert shown[0][1][INTERACTIVE_MIME]["models"] == {}
+
+
+def test_a_model_that_is_too_large_is_refused(shown) -> None:
+    with pytest.raises(ValueError, match="must be at most"):
+        interactive("figure", models={"net": (nn.Linear(600, 600), [torch.zeros(1, 600)])})
+
+
+def test_data_that_json_cannot_hold_is_refused(shown) -> None:
+    with pytest.raises(TypeError):
+        interactive("figure", data={"thing": object()})

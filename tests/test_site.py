@@ -1,5 +1,6 @@
 """The site shows what was checked last: outputs of a small book, built twice."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools import pages
+from tools.sphinx_site import with_lazy_pictures
 
 TOC = """format: jb-book
 root: intro
@@ -47,12 +49,51 @@ plt.show()
 ```{code-cell} ipython3
 claim("The value is small", VALUE, below=100)
 ```
+
+```{exercise} A question
+:label: ex-page-one
+
+What is asked?
+```
+
+```{hint}
+:class: dropdown
+
+Read it again.
+```
+
+```{solution-start} ex-page-one
+:class: dropdown
+```
+
+The answer.
+
+```{solution-end}
+```
+
+```{code-cell} ipython3
+from torch import nn, zeros
+
+from ddl import say
+from ddl.interactive import interactive
+
+say("A sentence with a formula: $d_1 = 8$.")
+interactive("gating", data={"w1": 1.0}, models={"net": (nn.Linear(2, 1), [zeros(1, 2)])})
+```
 """
+
+
+SURROUNDINGS = {
+    "DDL_DATA": "drawn",
+    "DDL_SCALE": "cpu",
+    "DDL_SITE_URL": "https://example.org/name",
+    "GITHUB_REPOSITORY": "someone/book",
+}
 
 
 def run(root: Path, *command: str) -> str:
     """Run a command of the small book's own tools."""
-    environment = {**os.environ, "PYTHONPATH": str(root), "DDL_DATA": "drawn", "DDL_SCALE": "cpu"}
+    environment = {**os.environ, **SURROUNDINGS, "PYTHONPATH": str(root)}
     result = subprocess.run(
         [sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True
     )
@@ -83,6 +124,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(pages.ROOT / name, root / name)
     shutil.copytree(pages.ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
     (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
+    (root / "book").mkdir()
     for name in ("ledger.md", "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
@@ -125,6 +167,57 @@ def test_prose_is_new_and_nothing_runs(small_book: Path, monkeypatch: pytest.Mon
 def test_page_reads_without_a_network(small_book: Path) -> None:
     page = (small_book / "_build" / "html" / "page.html").read_text()
     assert "<math" in page
+    page = re.sub(r'<link rel="canonical"[^>]*>', "", page)  # a name, nothing that is loaded
     assert not re.search(r'<(script|link|img)[^>]* (src|href)="(https?:)?//', page)
     assert 'alt="A line that rises from left to right."' in page
     assert 'id="claim-the-value-is-small"' in page
+
+
+def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
+    html = small_book / "_build" / "html"
+    page = (html / "page.html").read_text()
+    assert '<link rel="canonical" href="https://example.org/name/page.html">' in page
+    assert "https://colab.research.google.com/github/someone/book/blob/launch/page.ipynb" in page
+    assert "https://mybinder.org/v2/gh/someone/book/launch?urlpath=lab/tree/page.ipynb" in page
+    assert 'href="_sources/page.ipynb" download' in page
+    assert (html / "_sources" / "page.ipynb").is_file()
+    assert "colab" not in (html / "intro.html").read_text()  # nothing to run there
+    assert "https://example.org/name/page.html" in (html / "sitemap.xml").read_text()
+    assert 'href="/name/_static/site.css' in (html / "404.html").read_text()
+    assert '<meta name="description"' in page
+    card = re.search(r'property="og:image" content="https://example.org/name/([^"]+)"', page)
+    assert card is not None
+    assert (html / card[1]).is_file()
+
+
+def test_hints_and_solutions_are_folded_without_scripts(small_book: Path) -> None:
+    page = (small_book / "_build" / "html" / "page.html").read_text()
+    for kind, text in (("hint", "Read it again."), ("solution", "The answer.")):
+        found = re.search(rf'<details class="ddl-{kind}[^>]*>(.*?)</details>', page, re.S)
+        assert found is not None
+        assert f"<summary>{kind.capitalize()}</summary>" in found[1]
+        assert text in found[1]
+
+
+def test_interactive_figure_brings_numbers_and_model(small_book: Path) -> None:
+    html = small_book / "_build" / "html"
+    assert 'data-interactive="gating"' in (html / "page.html").read_text()
+    data = html / "_static" / "interactive" / "data"
+    assert json.loads((data / "gating.json").read_text()) == {"w1": 1.0}
+    assert (data / "gating.net.onnx").stat().st_size > 100
+    assert (html / "_static" / "onnxruntime" / "ort-wasm-simd-threaded.wasm").is_file()
+
+
+def test_sentences_of_cells_have_formulas(small_book: Path) -> None:
+    page = (small_book / "_build" / "html" / "page.html").read_text()
+    sentence = page[page.index("<p>A sentence with a formula") :][:300]
+    assert "<math" in sentence
+    assert "$" not in sentence
+
+
+def test_pictures_have_a_size_and_late_ones_load_late() -> None:
+    picture = '<img alt="a" src="a.png" style="width: 70px; height: 30px;" />'
+    first, second = with_lazy_pictures(picture + picture).split("/>")[:2]
+    assert 'width="70" height="30"' in first
+    assert "lazy" not in first
+    assert 'loading="lazy"' in second
