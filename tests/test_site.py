@@ -88,6 +88,7 @@ SURROUNDINGS = {
     "DDL_SCALE": "cpu",
     "DDL_SITE_URL": "https://example.org/name",
     "GITHUB_REPOSITORY": "someone/book",
+    "GITHUB_SHA": "0123456789abcdef",
 }
 
 
@@ -179,8 +180,10 @@ def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
     assert '<link rel="canonical" href="https://example.org/name/page.html">' in page
     assert "https://colab.research.google.com/github/someone/book/blob/launch/page.ipynb" in page
     assert "https://mybinder.org/v2/gh/someone/book/launch?urlpath=lab/tree/page.ipynb" in page
-    assert 'href="_sources/page.ipynb" download' in page
-    assert (html / "_sources" / "page.ipynb").is_file()
+    assert 'href="launch/page.ipynb" download' in page
+    copy = (html / "launch" / "page.ipynb").read_text()
+    assert "git+https://github.com/someone/book@0123456789abcdef" in copy
+    assert "### Exercise: A question" in copy
     assert "colab" not in (html / "intro.html").read_text()  # nothing to run there
     assert "https://example.org/name/page.html" in (html / "sitemap.xml").read_text()
     assert 'href="/name/_static/site.css' in (html / "404.html").read_text()

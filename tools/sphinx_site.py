@@ -22,7 +22,7 @@ from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 from sphinx_exercise.nodes import solution_node
 
-from tools import pages
+from tools import launch, pages
 
 WEB = pages.ROOT / "web"
 STYLES = ("pygments.css", "styles/furo.css", "mystnb.*.css", "copybutton.css", "site.css")
@@ -46,9 +46,7 @@ def configure(app: Sphinx, config: Config) -> None:
     address = (os.environ.get("DDL_SITE_URL") or config["html_baseurl"]).rstrip("/") + "/"
     config.html_baseurl = config["ogp_site_url"] = address
     config["notfound_urls_prefix"] = urlsplit(address).path  # a missing page may be anywhere
-    config.html_context["ddl_repository"] = os.environ.get(
-        "GITHUB_REPOSITORY", config["ddl_repository"]
-    )
+    config.html_context["ddl_repository"] = launch.repository()
 
 
 def slim(
@@ -140,6 +138,12 @@ def slim_pictures(app: Sphinx, failure: Exception | None) -> None:
         (small if visible < 2e-3 else full).save(path, optimize=True)
 
 
+def add_launch_copies(app: Sphinx, failure: Exception | None) -> None:
+    """Write the notebooks that readers download and launch."""
+    if not failure and app.builder.format == "html":
+        launch.write_copies(Path(app.outdir) / "launch")
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.add_config_value("ddl_repository", "", "html")
@@ -152,4 +156,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("html-page-context", slim, priority=900)
     app.connect("build-finished", add_runtime)
     app.connect("build-finished", slim_pictures)
+    app.connect("build-finished", add_launch_copies)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

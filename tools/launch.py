@@ -1,0 +1,135 @@
+"""Launch copies: the pages as plain notebooks that run anywhere, with their pictures.
+
+    _build/executed/<slug>.ipynb  --launch-->  <folder>/<slug>.ipynb
+
+A launch copy begins with a cell that installs `ddl` from the very commit that
+built the page, beside the torch and numpy that are there. Its text is plain
+Markdown: Colab and Jupyter show directives and roles as they are written.
+
+Usage: python -m tools.launch FOLDER
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from ddl.claims import CLAIM_MIME
+from ddl.interactive import INTERACTIVE_MIME
+from tools import pages
+from tools.notebook import code_cells, write
+
+INSTALL = """\
+# The book's package, from the commit that made this page; torch and numpy stay as they are.
+import importlib.metadata
+import subprocess
+import sys
+
+kept = [f"{{name}}=={{importlib.metadata.version(name)}}" for name in ("torch", "numpy")]
+package = "ddl @ {source}"
+subprocess.run([sys.executable, "-m", "pip", "install", "-q", *kept, package], check=True)"""
+BY_HAND = "Before the first cell, install the book's package from its clone: `pip install -e .`"
+DIRECTIVE = re.compile(r"```\{([\w-]+)\} *(.*?)\n(.*?)```", re.S)
+ROLE = re.compile(r"\{doc\}`(.+?) *<(\w+)>`")
+
+
+def repository() -> str:
+    """Return the repository as owner/name: that of the run on GitHub, else `_config.yml`'s."""
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    return os.environ.get("GITHUB_REPOSITORY") or config["sphinx"]["config"]["ddl_repository"]
+
+
+def package_source() -> str:
+    """Return where pip finds this commit of `ddl`; nothing where the repository has no name."""
+    if not repository():
+        return ""
+    commit = os.environ.get("GITHUB_SHA")
+    if not commit:
+        git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    return f"git+https://github.com/{repository()}@{commit}"
+
+
+def plain_markdown(text: str, site: str = "") -> str:
+    """Return MyST text as Markdown that reads well where directives and roles are unknown.
+
+    Args:
+        text: A cell of a page.
+        site: Where the book is read: links to chapters lead there, else to notebooks beside.
+
+    Raises:
+        ValueError: If it holds a directive or role that this does not know.
+    """
+
+    def directive(found: re.Match[str]) -> str:
+        name, argument, body = found.groups()
+        body = re.sub(r"(?m)^:[\w-]+:.*\n", "", body).strip()
+        match name:
+            case "exercise":
+                return f"### Exercise{': ' * bool(argument)}{argument}\n\n{body}"
+            case "hint":
+                return f"<details><summary>Hint</summary>\n\n{body}\n\n</details>"
+            case "solution-start":
+                return "**Solution**"
+            case "solution-end":
+                return ""
+        raise ValueError(f"a launch copy cannot show the directive {name}")
+
+    text = DIRECTIVE.sub(directive, text)
+    target = rf"{site.rstrip('/')}/\2.html" if site else r"\2.ipynb"
+    text = ROLE.sub(rf"[\1]({target})", text)
+    if left := re.search(r"```\{.*|\{\w+\}`.*", text):
+        raise ValueError(f"a launch copy cannot show {left[0]!r}")
+    return text.strip()
+
+
+def launch_copy(slug: str, source: str, site: str = "") -> NotebookNode:
+    """Return a page's checked outputs as a notebook to run elsewhere.
+
+    Args:
+        slug: The page.
+        source: Where pip finds `ddl`; without it, the copy says how to install it.
+        site: Where the book is read.
+
+    Raises:
+        RuntimeError: If the page has no checked outputs of today.
+    """
+    executed, page = pages.checked(slug), pages.read(slug)  # today's prose
+    if executed is None:
+        raise RuntimeError(f"{slug} has no checked outputs: run make book")
+    for cell, ran in zip(code_cells(page), code_cells(executed), strict=True):
+        for output in ran.outputs:
+            for kind in (CLAIM_MIME, INTERACTIVE_MIME):  # for the site alone
+                output.get("data", {}).pop(kind, None)
+        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+        cell.metadata.pop("mystnb", None)
+    first = new_code_cell(INSTALL.format(source=source)) if source else new_markdown_cell(BY_HAND)
+    cells = [page.cells[0], first, *page.cells[1:]]
+    for cell in cells:
+        cell.pop("id", None)
+        if cell.cell_type == "markdown":
+            cell.source = plain_markdown(cell.source, site)
+    page.cells = [cell for cell in cells if cell.source]
+    page.metadata.pop("ddl", None)
+    if any("ddl.training" in cell.source for cell in code_cells(page)):
+        page.metadata["accelerator"] = "GPU"
+        page.metadata["colab"] = {"gpuType": "T4"}
+    return page
+
+
+def write_copies(folder: Path) -> None:
+    """Write a launch copy of every page."""
+    source, site = package_source(), os.environ.get("DDL_SITE_URL", "")
+    for slug in pages.slugs():
+        write(launch_copy(slug, source, site), folder / f"{slug}.ipynb")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    write_copies(Path(sys.argv[1]))
