@@ -118,8 +118,9 @@ def claim(
         equals: The claim holds for this value.
         within: Tolerance of ``equals``.
         source: Who gives what value: the lecture's figure, or a paper.
-        needs: ``"MNIST"`` for a claim about real digits, which is shown but
-            not checked where the page runs on drawn ones.
+        needs: ``"MNIST"`` or ``"CIFAR-10"`` for a claim about real digits or
+            about photographs, which is shown but not checked where they are
+            not at hand and the page runs on others.
 
     Raises:
         ClaimError: If the value is outside the accepted range.
@@ -128,13 +129,13 @@ def claim(
     Example:
         >>> claim("Skips lower the loss", without / with_skips, measure="ratio", above=1.05)
     """
-    if needs not in ("", "MNIST"):
-        raise ValueError(f"needs must be 'MNIST' or empty, got {needs!r}")
+    if needs not in ("", "MNIST", "CIFAR-10"):
+        raise ValueError(f"needs must be 'MNIST', 'CIFAR-10' or empty, got {needs!r}")
     if above is None and below is None and equals is None and not isinstance(measured, bool):
         raise ValueError(f"measured {measured!r} needs a range: above, below or equals")
     if scale() == "smoke":
         verdict = "not checked at smoke size"
-    elif needs and not _real_digits():
+    elif needs and not _is_here(needs):
         verdict = f"not checked: needs {needs}"
     else:
         verdict = "holds" if _holds(measured, above, below, equals, within) else "fails"
@@ -159,11 +160,11 @@ def say(markdown: str) -> None:
     show("A sentence with numbers of this run.", {"text/markdown": markdown})
 
 
-def _real_digits() -> bool:
+def _is_here(needs: str) -> bool:
     # Imported late: a page without data need not load the loaders.
-    from ddl.data import digits_are_real
+    from ddl import data
 
-    return digits_are_real()
+    return data.digits_are_real() if needs == "MNIST" else data.cifar10_is_here()
 
 
 def show(text: str, rich: dict[str, Any]) -> None:

@@ -9,9 +9,11 @@
 3. the data sets' public mirrors, from where they go into the cache.
 
 ``DDL_DATA=drawn`` asks for drawn digits and looks nowhere. No file is used
-whose MD5 is not the published one.
+whose MD5 is not the published one. CIFAR-10 is large: a page asks
+`cifar10_is_here` first, which says when it is downloaded.
 """
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ from torch import Tensor
 from ddl import datafiles
 from ddl.datafiles import DataUnavailableError
 from ddl.handwriting import draw_digits
-from ddl.settings import device
+from ddl.settings import device, scale
 
 
 class Split(NamedTuple):
@@ -164,7 +166,8 @@ def cifar10(train: int = 50_000, test: int = 10_000) -> Dataset:
     """Return the first images of CIFAR-10, 32x32, three channels, ten classes.
 
     Where only some of the five training batches are at hand, those are used
-    and the name says how many.
+    and the name says how many. The archive is downloaded, 170 MB, where the test
+    batch is not at hand or the training batches hold less than was asked for.
 
     Raises:
         DataUnavailableError: If no training batch or no test batch is at hand.
@@ -173,27 +176,40 @@ def cifar10(train: int = 50_000, test: int = 10_000) -> Dataset:
     Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
     """
     _check_counts(train, test, 50_000)
-    folder = "cifar-10-batches-py"
-    found = {name: datafiles.local(folder, name, md5) for name, md5 in datafiles.CIFAR_MD5.items()}
-    if None in found.values():
+    parts, test_parts = _cifar_files()
+    if not test_parts or 10_000 * len(parts) < train:
         try:
             datafiles.download_cifar10()
-            found = {
-                name: datafiles.local(folder, name, md5)
-                for name, md5 in datafiles.CIFAR_MD5.items()
-            }
+            parts, test_parts = _cifar_files()
         except DataUnavailableError:
-            if found["test_batch"] is None or found["data_batch_1"] is None:
+            if not parts or not test_parts:
                 raise
-    parts = [path for name, path in found.items() if path and name != "test_batch"]
     name = "CIFAR-10" if len(parts) == 5 else f"CIFAR-10 ({len(parts)} of 5 training batches)"
-    splits = []
-    for paths, count in ((parts, train), ([found["test_batch"]], test)):
-        batches = [_read_cifar(path) for path in paths if path]
-        images = torch.cat([batch.images for batch in batches])[:count]
-        labels = torch.cat([batch.labels for batch in batches])[:count]
-        splits.append(Split(images, labels))
-    return Dataset(name, *splits)
+    return Dataset(name, _read_cifar(parts, train), _read_cifar(test_parts, test))
+
+
+def cifar10_is_here() -> bool:
+    """Return whether a page may use `cifar10` in this run.
+
+    Nobody who runs a page on a laptop expects it to fetch 170 MB. So on a CPU a page
+    takes what lies in ``DDL_DATA`` or in the cache, a part of the batches will do, and
+    downloads nothing; ``ddl.data.cifar10()``, called once, fills the cache. At GPU size,
+    as on Colab, the page downloads what is missing, where there is a network.
+    ``DDL_DATA=drawn`` asks for no data at all.
+    """
+    return _cifar10_is_here(os.environ.get("DDL_DATA", ""), scale() == "gpu")
+
+
+@cache
+def _cifar10_is_here(place: str, may_download: bool) -> bool:
+    if place == "drawn":
+        return False
+    if all(_cifar_files()):
+        return True
+    if may_download:
+        with contextlib.suppress(DataUnavailableError):
+            datafiles.download_cifar10()
+    return all(_cifar_files())
 
 
 def _check_counts(train: int, test: int, most_train: int) -> None:
@@ -214,7 +230,22 @@ def _idx_dataset(
     return Dataset(folder, *splits)
 
 
-def _read_cifar(path: Path) -> Split:
-    batch = datafiles.read_arrays(path)
-    images = torch.tensor(batch[b"data"]).view(-1, 3, 32, 32).float() / 255
-    return Split(images, torch.tensor(batch[b"labels"]))
+def _cifar_files() -> tuple[list[Path], list[Path]]:
+    """Return the training batches and the test batch that are at hand."""
+    found = {
+        name: datafiles.local("cifar-10-batches-py", name, md5)
+        for name, md5 in datafiles.CIFAR_MD5.items()
+    }
+    test = [path for path in (found.pop("test_batch"),) if path]
+    return [path for path in found.values() if path], test
+
+
+def _read_cifar(paths: list[Path], count: int) -> Split:
+    images, labels = [], []
+    for path in paths:
+        batch = datafiles.read_arrays(path)
+        images.append(torch.tensor(batch[b"data"][: count - len(labels)]))
+        labels += batch[b"labels"][: count - len(labels)]
+        if len(labels) == count:
+            break
+    return Split(torch.cat(images).view(-1, 3, 32, 32).float() / 255, torch.tensor(labels))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from ddl import claims
+from ddl import claims, data
 from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
 
 
@@ -10,7 +10,7 @@ from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     """What a page would show: text and rich outputs."""
     cards: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(claims, "_show", lambda text, rich: cards.append((text, rich)))
+    monkeypatch.setattr(claims, "show", lambda text, rich: cards.append((text, rich)))
     monkeypatch.setenv("DDL_SCALE", "cpu")
     return cards
 
@@ -72,6 +72,18 @@ def test_claims_on_real_digits_are_not_checked_on_drawn_ones(
     assert shown[0][0].endswith("Verdict: not checked: needs MNIST")
 
 
+@pytest.mark.parametrize(
+    ("here", "verdict"), [(True, "holds"), (False, "not checked: needs CIFAR-10")]
+)
+def test_claims_on_photographs_ask_for_photographs(
+    shown: list, monkeypatch: pytest.MonkeyPatch, here: bool, verdict: str
+) -> None:
+    monkeypatch.setattr(data, "cifar10_is_here", lambda: here)
+    monkeypatch.setattr(data, "digits_are_real", lambda: not here)
+    claim("CIFAR-10 is so", 0.5, below=1.0, needs="CIFAR-10")
+    assert shown[0][0].endswith(f"Verdict: {verdict}")
+
+
 def test_smoke_size_checks_nothing(shown: list, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDL_SCALE", "smoke")
     claim("It is so", 5.0, below=1.0)
@@ -79,7 +91,7 @@ def test_smoke_size_checks_nothing(shown: list, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bad_input(bad_input) -> None:
-    with bad_input("needs must be 'MNIST'"):
+    with bad_input("needs must be 'MNIST', 'CIFAR-10' or empty, got 'ImageNet'"):
         claim("x", 1.0, below=2.0, needs="ImageNet")
     with bad_input(r"measured 1\.0 needs a range"):
         claim("x", 1.0)

@@ -26,8 +26,10 @@ def empty_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[P
 
     monkeypatch.setattr(requests, "get", no_network)
     data._mnist_is_here.cache_clear()
+    data._cifar10_is_here.cache_clear()
     yield cache
     data._mnist_is_here.cache_clear()
+    data._cifar10_is_here.cache_clear()
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -146,9 +148,9 @@ def cifar_batch(path: Path, labels: list[int]) -> None:
     path.write_bytes(pickle.dumps({b"data": pixels, b"labels": labels}, protocol=3))
 
 
-def test_cifar_uses_the_batches_at_hand(
-    empty_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_cifar(empty_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder laid out like DDL_DATA with 2 of CIFAR-10's training batches, 2 + 2 images."""
     folder = tmp_path / "cifar" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     for name, labels in (
@@ -159,13 +161,77 @@ def test_cifar_uses_the_batches_at_hand(
         cifar_batch(folder / name, labels)
         monkeypatch.setitem(datafiles.CIFAR_MD5, name, datafiles.md5_of(folder / name))
     monkeypatch.setenv("DDL_DATA", str(folder.parent))
+    monkeypatch.setenv("DDL_SCALE", "cpu")
+    return folder
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is downloaded of CIFAR-10, in vain."""
+    asked: list[str] = []
+
+    def download() -> None:
+        asked.append("CIFAR-10")
+        raise DataUnavailableError("no network")
+
+    monkeypatch.setattr(datafiles, "download_cifar10", download)
+    return asked
+
+
+def test_cifar_uses_the_batches_at_hand(small_cifar: Path) -> None:
     found = data.cifar10(3, 2)
     assert found.name == "CIFAR-10 (2 of 5 training batches)"
     assert found.train.labels.tolist() == [1, 2, 3]
+    assert found.train.images.shape == (3, 3, 32, 32)
     assert found.test.images.shape == (2, 3, 32, 32)
     # Red rows first, then green: byte 32 is row 1 of the red plane.
     assert found.train.images[0, 0, 1, 0].item() == pytest.approx(32 / 255)
     assert found.train.images[0, 1, 0, 0].item() == pytest.approx((1024 % 256) / 255)
+
+
+def test_cifar_is_downloaded_only_where_the_batches_do_not_suffice(
+    small_cifar: Path, downloads: list[str]
+) -> None:
+    data.cifar10(20_000, 2)
+    assert downloads == []
+    assert len(data.cifar10(20_001, 2).train.labels) == 4
+    assert downloads == ["CIFAR-10"]
+
+
+def test_a_part_of_cifar_is_enough_for_a_page(small_cifar: Path, downloads: list[str]) -> None:
+    (small_cifar / "data_batch_2").unlink()
+    assert data.cifar10_is_here()
+    assert downloads == []
+
+
+@pytest.mark.parametrize("name", ["data_batch_*", "test_batch"])
+@pytest.mark.parametrize(("size", "expected"), [("smoke", 0), ("cpu", 0), ("gpu", 1)])
+def test_a_page_downloads_cifar_at_gpu_size_only(
+    small_cifar: Path,
+    downloads: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    size: str,
+    expected: int,
+) -> None:
+    for path in small_cifar.glob(name):
+        path.unlink()
+    monkeypatch.setenv("DDL_SCALE", size)
+    assert not data.cifar10_is_here()
+    assert not data.cifar10_is_here()  # asks once, and remembers
+    assert len(downloads) == expected
+
+
+def test_who_asks_for_drawn_digits_gets_no_photographs(
+    small_cifar: Path, empty_machine: Path, downloads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(small_cifar, empty_machine / small_cifar.name)
+    for place, here in (("", True), ("drawn", False)):
+        monkeypatch.setenv("DDL_DATA", place)
+        assert data.cifar10_is_here() is here
+    monkeypatch.setenv("DDL_SCALE", "gpu")
+    assert not data.cifar10_is_here()
+    assert downloads == []
 
 
 def test_cifar_never_runs_what_a_pickle_names(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def executed_page() -> nbformat.NotebookNode:
     outputs = [
         new_output("stream", name="stdout", text="This run: cpu size on CPU, seed 3\n"),
         new_output("stream", name="stderr", text="a warning\n"),
-        new_output("stream", name="stdout", text="exact\n"),
+        new_output("stream", name="stdout", text="Photographs: digits\nexact\n"),
         new_output("display_data", picture, metadata={"needs_background": "light"}),
         new_output("execute_result", {"text/plain": "Verdict: not checked: needs MNIST"}),
     ]
@@ -37,7 +37,8 @@ def test_normalised_keeps_text_only() -> None:
     assert cell.metadata == {"tags": ["exercise"]}
     texts = [out.get("text") or out["data"]["text/plain"] for out in cell.outputs]
     assert texts == [
-        "This run: (size, device, seed and torch version)\nexact\n",
+        "This run: (size, device, seed and torch version)\n"
+        "Photographs: (CIFAR-10, or digits in their place)\nexact\n",
         "<Figure size 700x320 with 1 Axes>",
         "Verdict: holds",
     ]
@@ -158,6 +159,21 @@ def test_data_and_device_make_outputs_stale(
     monkeypatch.setattr("ddl.data.digits_are_real", lambda: True)
     surroundings.cache_clear()
     assert "data mnist" in " ".join(surroundings(pages.ROOT))
+
+
+def test_photographs_make_outputs_stale_where_a_cell_asks_for_them(
+    small_book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_book / "book" / "page.ipynb"
+    here = {"": False}
+    monkeypatch.setattr("ddl.data.cifar10_is_here", lambda: here[""])
+    without = pages.fingerprint_of("page")
+    here[""] = True
+    assert pages.fingerprint_of("page") == without
+    edit(path, "import add_noise", "import add_noise\\nfrom ddl.data import cifar10_is_here")
+    with_photographs = pages.fingerprint_of("page")
+    here[""] = False
+    assert pages.fingerprint_of("page") != with_photographs
 
 
 def test_a_page_without_a_check_does_not_reach_the_site(small_book: Path) -> None:

@@ -18,11 +18,13 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
 
     Its code cells and their tags, the modules of ``ddl`` that it imports and
     those that they import, the locked packages, Python, the data, the device,
-    the scale and the seed.
+    the scale and the seed. Whether CIFAR-10 is here counts where a cell names it.
     """
     code = [[c.source, c.metadata.get("tags", [])] for c in code_cells(page)]
     modules = sorted(imported_modules("\n".join(source for source, _ in code), root))
     parts = [code, [[str(p.relative_to(root)), p.read_text()] for p in modules], surroundings(root)]
+    if any("cifar10" in source for source, _ in code):
+        parts.append(photographs())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -42,6 +44,13 @@ def surroundings(root: Path) -> list[str]:
         f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
         f"device {gpu} scale {scale()} seed {seed_value()}",
     ]
+
+
+def photographs() -> str:
+    """Return what pages with photographs depend on beside their surroundings."""
+    from ddl.data import cifar10_is_here
+
+    return f"photographs {'cifar10' if cifar10_is_here() else 'none'}"
 
 
 def imported_modules(code: str, root: Path) -> set[Path]:

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 VARIES = {
     r"(?m)^This run: .*$": "This run: (size, device, seed and torch version)",
     r"(?m)^Digits: .*$": "Digits: (MNIST, or drawn)",
+    r"(?m)^Photographs: .*$": "Photographs: (CIFAR-10, or digits in their place)",
     r"(?m)^Verdict: not checked.*$": "Verdict: holds",
 }
 # Kinds of output that are not stored and not compared: beside each of them
