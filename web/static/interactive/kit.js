@@ -129,7 +129,8 @@ export function axes(surface, { x: [x0, x1], y: [y0, y1], xlabel = "", ylabel = 
 }
 
 /** Round positions between two numbers, about five. */
-export function ticks(low, high) {
+export function ticks(start, end) {
+  const [low, high] = [Math.min(start, end), Math.max(start, end)];
   const raw = (high - low) / 5;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw);
