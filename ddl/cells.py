@@ -104,7 +104,7 @@ def _bent_pixels(
 
 def _points(count: int, size: int, generator: torch.Generator) -> Float[Tensor, "count points 2"]:
     """Return a square grid of points that lies anywhere, each point shaken."""
-    reach = math.ceil(size / SPACING) + 3  # cells outside the frame still push in
+    reach = math.ceil(size / SPACING + 0.5) + 3  # cells outside the frame still push in
     axis = torch.arange(reach) - 1.5
     grid = torch.cartesian_prod(axis, axis)
     start = torch.rand(count, 1, 2, generator=generator)

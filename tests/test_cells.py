@@ -76,10 +76,86 @@ def test_points_surround_the_frame() -> None:
     assert abs(corners.mean() - centre.mean()) < 0.1 * cells.SPACING
 
 
+@pytest.mark.parametrize("size", [1, 48, 55, 64, 66, 88])
+def test_the_grid_reaches_over_every_side_of_the_frame(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(cells, "WANDER", 0.0)
+    points = cells._points(500, size, torch.Generator().manual_seed(0))
+    # Otherwise cells at an edge would be larger, and walls fewer there.
+    assert points.amin(1).max() < -cells.SPACING / 2
+    assert points.amax(1).min() > size - 1
+
+
+def test_points_lie_anywhere_and_each_is_shaken() -> None:
+    points = cells._points(500, 48, torch.Generator().manual_seed(0)) / cells.SPACING
+    start = points.mean(1)
+    uniform, both = 12**-0.5, 2 * cells.WANDER * 6**-0.5  # of one, of a difference of two
+    torch.testing.assert_close(start.std(0), torch.full((2,), uniform), atol=0.02, rtol=0)
+    assert torch.corrcoef(start.T)[0, 1].abs() < 0.1  # across and down do not hang together
+    reach = int(points.shape[1] ** 0.5)
+    gaps = points.unflatten(1, (reach, reach)).diff(dim=1)
+    torch.testing.assert_close(gaps.mean((0, 1, 2)), torch.tensor([1.0, 0.0]), atol=0.01, rtol=0)
+    torch.testing.assert_close(gaps.std((0, 1, 2)), torch.full((2,), both), atol=0.01, rtol=0)
+
+
+def test_each_sheet_is_bent_in_its_own_way() -> None:
+    bent = cells._bent_pixels(2000, 2, torch.Generator().manual_seed(0))
+    bend = bent - torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    expected = cells.BEND**2 * cells.WAVES / 2 * torch.eye(2)  # a sine's square is 1/2 on average
+    for place in range(4):
+        torch.testing.assert_close(torch.cov(bend[:, place].T), expected, atol=0.2, rtol=0)
+
+
+def test_smooth_is_one_slow_wave_for_each_image() -> None:
+    axis = torch.arange(64.0)
+    sheet = torch.cartesian_prod(axis, axis).expand(500, -1, -1)
+    light = cells._smooth(sheet, torch.Generator().manual_seed(0)).view(500, 64, 64)
+    assert light.min() >= 0
+    assert light.max() <= 1
+    assert light[:, 0, 0].std().item() == pytest.approx(8**-0.5, rel=0.1)
+    steepest = max(light.diff(dim=d).abs().max().item() for d in (1, 2))
+    assert steepest == pytest.approx(torch.pi / 2 / cells.WAVELENGTH, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BEND", 0.0),
+        ("INSIDE_SPREAD", 0.0),
+        ("FADE", 0.0),
+        ("NUCLEI", 0.0),
+        ("NUCLEI", 1.0),
+        ("LARGEST", cells.SMALLEST),
+        ("LIGHT", 0.0),
+    ],
+)
+def test_what_makes_images_differ_is_seen(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    images, _ = draw(20, 0)
+    monkeypatch.setattr(cells, name, value)
+    assert (draw(20, 0)[0] - images).abs().mean() > 0.002
+
+
+def test_rims_keep_clear_of_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_rims, masks = draw(20, 0)
+    monkeypatch.setattr(cells, "NUCLEI", 0.0)
+    assert torch.equal(draw(20, 0)[0][masks], with_rims[masks])
+
+
+def test_nothing_is_darker_than_the_middle_of_a_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NOISE", "LIGHT", "INSIDE_SPREAD"):
+        monkeypatch.setattr(cells, name, 0.0)
+    images, _ = draw(20, 0)
+    assert images.min().item() == pytest.approx(cells.INSIDE - cells.DARK, abs=1e-4)
+    assert images.max().item() == pytest.approx(cells.INSIDE, abs=1e-4)
+
+
 def test_walls_differ_in_thickness(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, varied = draw(50, 0)
+    _, varied = draw(cells.CHUNK, 0)
     monkeypatch.setattr(cells, "WALL_SPREAD", 0.0)
-    _, alike = draw(50, 0)
+    _, alike = draw(cells.CHUNK, 0)
     change = (varied.float() - alike.float()).mean((1, 2, 3))
     assert change.min() < -0.005
     assert change.max() > 0.005
