@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+from torch.nn import functional as F
 
 from ddl.autoencoder import PCA
 from ddl.latent_space import (
@@ -46,16 +47,16 @@ def groups() -> Tensor:
 def test_interpolate_walks_from_end_to_end() -> None:
     x, other = randn(3, 2, 5), randn(3, 2, 5, seed=1)
 
-    def double(z: Tensor) -> Tensor:
-        return 2 * z
+    def cube(z: Tensor) -> Tensor:
+        return z**3
 
     def square(z: Tensor) -> Tensor:
         return z.square()
 
     for alpha in (0.0, 0.25, 1.0):
-        expected = (2 * ((1 - alpha) * x + alpha * other)).square()
-        torch.testing.assert_close(interpolate(double, square, x, other, alpha), expected)
-    torch.testing.assert_close(interpolate(double, square, x, other, 0.0), (2 * x).square())
+        expected = ((1 - alpha) * x**3 + alpha * other**3).square()
+        torch.testing.assert_close(interpolate(cube, square, x, other, alpha), expected)
+    torch.testing.assert_close(interpolate(cube, square, x, other, 0.0), x**6)
 
 
 def test_pca_interpolates_like_pixels_projected() -> None:
@@ -99,7 +100,7 @@ def test_diagonal_drops_half_the_log_determinant_of_the_correlations() -> None:
 
 
 def test_log_prob_is_torchs_mixture() -> None:
-    mixture, z = some_mixture(), randn(11, 5) * 3
+    mixture, z = some_mixture(), torch.cat([randn(11, 5) * 3, randn(3, 5) * 1e3])
     parts = MultivariateNormal(mixture.means, mixture.covariances)
     theirs = MixtureSameFamily(Categorical(mixture.weights), parts)
     torch.testing.assert_close(mixture.log_prob(z), theirs.log_prob(z))
@@ -192,6 +193,16 @@ def test_samples_of_one_gaussian_are_its_root_times_the_noise() -> None:
     assert torch.equal(z, one.sample(100_003, generator=seeded()))
 
 
+def test_only_the_generator_decides() -> None:
+    mixture, z = some_mixture(), randn(23, 5)
+    assert torch.equal(
+        mixture.sample(211, generator=seeded()), mixture.sample(211, generator=seeded())
+    )
+    assert torch.equal(
+        shuffle_coordinates(z, generator=seeded()), shuffle_coordinates(z, generator=seeded())
+    )
+
+
 def test_mixture_refuses_too_few_codes(bad_input) -> None:
     with bad_input(r"z must have more rows than its columns, got \(5, 5\)"):
         GaussianMixture.gaussian(randn(5, 5), diagonal=True)
@@ -224,6 +235,23 @@ def test_strided_autoencoder_goes_there_and_back() -> None:
     encoder = 16 * 16 + 16 + 32 * 16 * 16 + 32 + 1568 * 5 + 5
     decoder = 5 * 1568 + 1568 + 32 * 16 * 16 + 16 + 16 * 16 + 1
     assert sum(p.numel() for p in net.parameters()) == encoder + decoder
+
+
+def test_strided_autoencoder_is_its_chain_of_layers() -> None:
+    torch.manual_seed(0)
+    net, images = StridedAutoencoder(5), torch.rand(3, 1, 28, 28)
+    w1, b1, w2, b2, w3, b3 = net.encoder.parameters()
+    h = F.conv2d(images, w1, b1, stride=2, padding=1).relu()
+    h = F.conv2d(h, w2, b2, stride=2, padding=1).relu()
+    z = F.linear(h.flatten(1), w3, b3)
+    torch.testing.assert_close(net.encode(images), z)
+    w1, b1, w2, b2, w3, b3 = net.decoder.parameters()
+    h = F.linear(z, w1, b1).relu().reshape(3, 32, 7, 7)
+    h = F.conv_transpose2d(h, w2, b2, stride=2, padding=1).relu()
+    h = F.conv_transpose2d(h, w3, b3, stride=2, padding=1)
+    torch.testing.assert_close(net(images), h)
+    net(images).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
 
 
 def test_strided_autoencoder_refuses_other_shapes(bad_input) -> None:

@@ -6,7 +6,9 @@ import pytest
 import scipy.linalg
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from ddl import scoring
 from ddl.handwriting import draw_digits
 from ddl.scoring import DigitClassifier, accuracy, frechet_distance, train_digit_classifier
 
@@ -68,6 +70,12 @@ def test_frechet_distance_is_zero_to_itself_symmetric_and_blind_to_rotation() ->
     assert frechet_distance(a, a + 3) == pytest.approx(5 * 9)
 
 
+def test_frechet_distance_is_computed_in_double_and_never_negative() -> None:
+    a, b = (randn(17, 5, seed=s).float() + 100 for s in (1, 2))
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(a.double(), b.double()))
+    assert min(frechet_distance(x, x) for x in (randn(17, 5, seed=s) for s in range(20))) >= 0
+
+
 def test_frechet_distance_to_one_point_is_the_total_variance() -> None:
     a = randn(17, 5)
     point = a.mean(0).expand(2, 5)
@@ -93,7 +101,7 @@ def test_frechet_distance_refuses_what_has_no_covariance(bad_input) -> None:
 def digits() -> tuple[Tensor, Tensor]:
     labels = torch.arange(600) % 10
     images = draw_digits(labels, generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.avg_pool2d(images, 2), labels  # 14x14: fast
+    return F.avg_pool2d(images, 2), labels  # 14x14: fast
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +128,18 @@ def test_features_are_the_last_hidden_layer_in_its_unit(
     logits = classifier.head(features * classifier.unit)
     torch.testing.assert_close(classifier(images), logits)
     torch.testing.assert_close(classifier.probabilities(images), logits.softmax(-1))
+    assert not classifier.probabilities(images).requires_grad
+
+
+def test_classifier_is_its_chain_of_layers() -> None:
+    torch.manual_seed(0)
+    net, images = DigitClassifier(9), torch.rand(3, 1, 9, 9)
+    w1, b1, w2, b2, w3, b3, w4, b4 = net.parameters()
+    h = F.max_pool2d(F.conv2d(images, w1, b1, padding=2).relu(), 2)
+    h = F.max_pool2d(F.conv2d(h, w2, b2, padding=1).relu(), 2)
+    h = F.linear(h.flatten(1), w3, b3).relu()
+    torch.testing.assert_close(net.features(images), h.detach())  # its unit is still 1
+    torch.testing.assert_close(net(images), F.linear(h, w4, b4))
 
 
 def test_many_images_are_taken_in_parts(classifier: DigitClassifier) -> None:
@@ -139,12 +159,33 @@ def test_only_the_generator_decides(digits: tuple[Tensor, Tensor]) -> None:
             digits[0][:70], digits[1][:70], generator=generator, epochs=2
         ).head.weight
 
+    torch.manual_seed(7)  # not the state that training in another test may have left
     state = torch.get_rng_state()
     first = weights(0)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(123)
     assert torch.equal(weights(0), first)
     assert not torch.allclose(weights(1), first)
+
+
+def test_the_start_is_drawn_and_the_last_of_three_passes_takes_smaller_steps(
+    monkeypatch: pytest.MonkeyPatch, digits: tuple[Tensor, Tensor]
+) -> None:
+    passes: list[tuple[int, float]] = []
+
+    def no_fit(*_: Any, epochs: int, learning_rate: float) -> None:
+        passes.append((epochs, learning_rate))
+
+    monkeypatch.setattr(scoring, "fit", no_fit)
+    starts = [
+        train_digit_classifier(*digits, generator=torch.Generator().manual_seed(seed)).head.weight
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(starts[0], starts[1])
+    assert not torch.equal(starts[0], starts[2])
+    (first, large), (last, small) = passes[:2]
+    assert (first, last) == (2, 1)
+    assert small < large / 2
 
 
 def test_each_pass_is_shuffled(digits: tuple[Tensor, Tensor]) -> None:
