@@ -95,6 +95,7 @@ def test_pixel_attention_does_not_mind_where_pixels_are() -> None:
     pixels = torch.stack([normed(x, layer.norm)[:, :, i, j] for i in range(5) for j in range(7)], 1)
     read, _ = layer.attention(pixels)
     torch.testing.assert_close(layer(x)[:, :, 2, 3], x[:, :, 2, 3] + read[:, 17])
+    assert layer.attention.heads == 2
     # One changed pixel is seen by the pixel that is farthest away, but not in another image.
     changed = x.clone()
     changed[0, 3, 0, 0] += 1
@@ -141,16 +142,29 @@ def test_unet_is_the_chain_of_its_parts() -> None:
     model, x = net(), randn(2, 1, 6, 10)
     t, labels = torch.tensor([7, 500]), torch.tensor([2, 0])
     waves = timestep_embedding(t, 8).double()
-    c = F.silu(model.time(waves) + model.label.weight[labels])
+    w1, b1, w2, b2 = model.time.parameters()
+    time = F.linear(F.silu(F.linear(waves, w1, b1)), w2, b2)
+    c = F.silu(time + model.label.weight[labels])
     full = model.down(model.read_in(x), c)
     half = model.down_half(full.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5)), c)
     h = model.middle(model.look_around(half), c)
     h = model.up_half(torch.cat([h, half], dim=1), c)
     h = model.up(torch.cat([model.enlarge(h), full], dim=1), c)
+    norm, last = model.read_out[0], model.read_out[2]
+    assert isinstance(norm, nn.GroupNorm)
+    assert isinstance(last, nn.Conv2d)
+    velocity = F.conv2d(norm_silu(h, norm), last.weight, last.bias, padding=1)
     a = model.schedule.alpha_bar[t][:, None, None, None]
-    torch.testing.assert_close(
-        model(x, t, labels), (1 - a).sqrt() * x + a.sqrt() * model.read_out(h)
-    )
+    torch.testing.assert_close(model(x, t, labels), (1 - a).sqrt() * x + a.sqrt() * velocity)
+    assert model.look_around.attention.heads == 4
+
+
+def test_not_told_is_learnt_like_a_class() -> None:
+    model, x = net(), randn(2, 1, 6, 10)
+    model(x, torch.tensor([7, 500])).square().sum().backward()
+    gradient = model.label.weight.grad
+    assert gradient is not None
+    assert gradient.abs().sum(1).bool().tolist() == [False, False, False, True]
 
 
 def test_unet_parameter_count_is_the_sum_of_its_parts() -> None:
@@ -195,8 +209,9 @@ def test_unet_refuses_wrong_input() -> None:
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
         UNet(linear_schedule(5), channels=8, classes=0)
     model, t = UNet(linear_schedule(5), channels=8, classes=3), torch.tensor([1, 2])
-    with pytest.raises(ValueError, match="x must have an even height and width"):
-        model(torch.zeros(2, 1, 6, 7), t)
+    for size in ((6, 7), (7, 6)):
+        with pytest.raises(ValueError, match="x must have an even height and width"):
+            model(torch.zeros(2, 1, *size), t)
     for labels in ([0, 4], [-1, 0]):
         with pytest.raises(ValueError, match="labels must lie in 0 to 3, got "):
             model(torch.zeros(2, 1, 6, 6), t, torch.tensor(labels))
@@ -211,8 +226,11 @@ def test_drop_labels_drops_the_share() -> None:
     assert 0.19 < (kept == 10).double().mean().item() < 0.21
     for share, expected in ((0.0, labels), (1.0, torch.full_like(labels, 10))):
         assert drop_labels(labels, share=share, nothing=10, generator=generator).equal(expected)
-    with pytest.raises(ValueError, match=r"share must be between 0 and 1, got 1\.5"):
-        drop_labels(labels, share=1.5, nothing=10, generator=generator)
+    generator.manual_seed(0)
+    assert drop_labels(labels, share=0.2, nothing=10, generator=generator).equal(kept)
+    for share in (-0.5, 1.5):
+        with pytest.raises(ValueError, match=f"share must be between 0 and 1, got {share}"):
+            drop_labels(labels, share=share, nothing=10, generator=generator)
 
 
 def test_guidance_walks_on_from_not_told_past_told() -> None:
@@ -225,10 +243,21 @@ def test_guidance_walks_on_from_not_told_past_told() -> None:
     torch.testing.assert_close(guided(model, labels, guidance=3)(x, t), expected)
 
 
+def test_guidance_zero_asks_once() -> None:
+    model, calls = net(), []
+    model.register_forward_hook(lambda *_: calls.append(1))
+    for guidance, asked in ((0.0, 1), (2.0, 2)):
+        calls.clear()
+        guided(model, torch.tensor([2]), guidance=guidance)(randn(1, 1, 6, 10), torch.tensor([7]))
+        assert len(calls) == asked
+
+
 def test_moving_average_is_the_weighted_sum() -> None:
     model = nn.Linear(3, 2)
     average = MovingAverage(model, decay=0.9)
     assert all(not p.requires_grad for p in average.model.parameters())
+    assert model.training
+    assert not average.model.training
     expected = model.weight.detach().clone()
     for n in range(120):
         with torch.no_grad():
@@ -249,6 +278,9 @@ def test_moving_average_leaves_the_model_alone() -> None:
     average.update(model)
     torch.testing.assert_close(model.state_dict(), before)
     assert not torch.equal(average.model.state_dict()["weight"], model.weight)
+    forgetful = MovingAverage(nn.Linear(3, 2), decay=0)
+    forgetful.update(model)
+    torch.testing.assert_close(forgetful.model.state_dict(), before)
     for decay in (1.0, -0.1):
         with pytest.raises(ValueError, match="decay must be between 0 and 1, got "):
             MovingAverage(model, decay=decay)
@@ -261,6 +293,10 @@ def test_a_respaced_schedule_has_the_noise_of_its_stops(steps: int) -> None:
     assert short.steps == steps
     assert (stops[0], stops[-1]) == (0, 113)
     torch.testing.assert_close(short.alpha_bar, schedule.alpha_bar[stops])
+
+
+def test_stops_are_rounded() -> None:
+    assert respaced(linear_schedule(7), 3)[1].tolist() == [0, 2, 5, 7]
 
 
 def test_a_schedule_in_as_many_steps_is_itself() -> None:
