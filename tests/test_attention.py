@@ -88,8 +88,9 @@ def test_attention_refuses_what_does_not_fit(bad_input) -> None:
             scaled_dot_product_attention(*arguments)
     for mask, match in (
         (torch.ones(3, 7), "mask must be boolean, True where to look, got torch.float32"),
-        (some_mask(7, 3), r"mask must end in 3 queries and 7 keys, got \(7, 3\)"),
-        (torch.zeros(3, 7, dtype=torch.bool), "mask must leave every query at least one key"),
+        (some_mask(3, 3), r"mask must end in 3 queries and 7 keys, got \(3, 3\)"),
+        (some_mask(7, 7), r"mask must end in 3 queries and 7 keys, got \(7, 7\)"),
+        (torch.tensor([True, False, True])[:, None].expand(3, 7), "mask must leave every query"),
     ):
         with bad_input(match):
             scaled_dot_product_attention(query, key, value, mask=mask)
@@ -105,6 +106,7 @@ def test_causal_mask_shows_the_past_and_the_present() -> None:
 def test_sinusoidal_positions_are_the_formula() -> None:
     got = sinusoidal_positions(7, 10)
     assert got.shape == (7, 10)
+    assert got.dtype == torch.float32
     for t in range(7):
         for i in range(5):
             angle = t / 10_000 ** (2 * i / 10)

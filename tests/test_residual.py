@@ -127,8 +127,9 @@ def test_zero_gamma_makes_residual_blocks_the_identity(block: type[PlainBlock]) 
     assert zeros == [False, True] * (block.layers - 1) + [True, True]  # scale, shift, ...
 
 
-def test_zero_gamma_reaches_the_blocks_of_a_net() -> None:
-    net = small_net(14, widths=(3, 5), image_channels=1)
+@pytest.mark.parametrize("block", [PlainBlock, BasicBlock])
+def test_zero_gamma_reaches_the_blocks_of_a_net(block: type[PlainBlock]) -> None:
+    net = small_net(14, block, widths=(3, 5), image_channels=1)
     zero_last_gamma(net)
     lasts = [list(b.branch.parameters())[-2] for b in net.modules() if isinstance(b, PlainBlock)]
     assert [int(last.count_nonzero()) for last in lasts] == [0] * 6
@@ -139,7 +140,8 @@ def test_a_small_net_is_stem_blocks_mean_and_head() -> None:
     x = randn(2, 1, 13, 11)
     h = net.stem(x)
     assert h.shape == (2, 2, 7, 6)
-    assert (h >= 0).all()
+    torch.testing.assert_close(h, by_hand(x, net.stem, [2]).clamp(min=0))
+    assert next(net.stem.parameters()).shape == (2, 1, 3, 3)
     shapes = []
     for stage in net.stages.children():
         for block in stage.children():
@@ -148,12 +150,15 @@ def test_a_small_net_is_stem_blocks_mean_and_head() -> None:
     assert shapes == [(2, 7, 6), (3, 4, 3), (5, 2, 2)]
     pooled = h.sum((2, 3)) / 4
     torch.testing.assert_close(net(x), pooled @ net.head.weight.T + net.head.bias)
+    net(x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters() if p.ndim > 1)
 
 
 @pytest.mark.parametrize(("depth", "block"), [(8, PlainBlock), (20, BasicBlock), (29, Bottleneck)])
 def test_depth_counts_the_layers_with_weights(depth: int, block: type[PlainBlock]) -> None:
     net = small_net(depth, block)
     assert sum(isinstance(m, nn.Conv2d | nn.Linear) for m in net.modules()) == depth
+    assert net.stem(torch.randn(2, 3, 8, 8)).shape == (2, 16, 8, 8)
     assert net(torch.randn(2, 3, 8, 8)).shape == (2, 10)
 
 
@@ -217,9 +222,17 @@ def test_a_dense_layer_appends_what_its_equation_says() -> None:
     torch.testing.assert_close(layer(x), torch.cat([x, new], dim=1))
 
 
-def test_densenet_ends_with_norm_relu_mean_and_head() -> None:
+def test_imagenet_nets_start_with_norm_relu_and_max_pooling() -> None:
+    kinds = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d]
     with torch.device("meta"):
-        *_, norm, relu, mean, flatten, head = densenet121().children()
+        for net in (imagenet_resnet(18), densenet121()):
+            assert [type(layer) for layer in next(net.children()).children()] == kinds
+
+
+def test_densenet_averages_between_blocks_and_ends_with_norm_relu_mean_and_head() -> None:
+    with torch.device("meta"):
+        *body, norm, relu, mean, flatten, head = densenet121().children()
+    assert sum(isinstance(layer, nn.AvgPool2d) for layer in body) == 3
     kinds = (nn.BatchNorm2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear)
     assert tuple(map(type, (norm, relu, mean, flatten, head))) == kinds
 
@@ -234,6 +247,8 @@ def test_wrong_sizes_are_refused() -> None:
         BasicBlock(5, 3)
     with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
         PadShortcut(3, 5, stride=0)
+    with pytest.raises(ValueError, match="in_channels must be at least 1, got 0"):
+        PadShortcut(0, 5)
     with pytest.raises(ValueError, match="growth must be at least 1, got 0"):
         DenseLayer(3, 0)
     for depth in (2, 9):

@@ -147,6 +147,6 @@ def test_dense_block_refuses_wrong_sizes(bad_input) -> None:
             DenseBlock(**sizes)
     with pytest.raises(ValueError, match="kernel must be odd, got 2"):
         DenseBlock(2, growth=3, layers=5, kernel=2)
-    for shape in ((1, 3, 7, 11), (2, 7, 11)):
+    for shape in ((1, 3, 7, 11), (5, 2, 11)):
         with bad_input(r"x must be \(batch, 2, height, width\), got "):
             DenseBlock(2, growth=3, layers=5)(torch.zeros(shape))
