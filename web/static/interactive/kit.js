@@ -171,16 +171,21 @@ export function picture(surface, values, columns, { x = 0, y = 0, width, height 
   surface.context.drawImage(small, x, y, width ?? surface.width, height ?? surface.height);
 }
 
-/** A generator of standard normal numbers; the same seed gives the same numbers. */
-export function gaussian(seed) {
+/** A generator of uniform numbers in [0, 1); the same seed gives the same numbers. */
+export function uniform(seed) {
   let state = seed >>> 0;
-  const uniform = () => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0; // mulberry32
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
-  return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** A generator of standard normal numbers; the same seed gives the same numbers. */
+export function gaussian(seed) {
+  const draw = uniform(seed);
+  return () => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
 }
 
 /** Whether the reader asked for less motion: then show the end at once. */
@@ -284,4 +289,10 @@ export function movable(surface, scale, { x: [x0, x1], y: [y0, y1], step }, star
     go(point.x + dx * step, point.y + dy * step);
   });
   return point;
+}
+
+/** A picture with its name below; `name` may be changed by setting `label.textContent`. */
+export function titled(surface, name) {
+  const label = make("figcaption", {}, name);
+  return { node: make("figure", { class: "ddl-titled" }, surface.node, label), label };
 }
