@@ -149,6 +149,13 @@ class UNet(nn.Module):
             labels = torch.full_like(t, self.classes)
         if bool((labels < 0).any()) or bool((labels > self.classes).any()):
             raise ValueError(f"labels must lie in 0 to {self.classes}, got {labels.tolist()}")
+        alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
+        return (1 - alpha_bar).sqrt() * x + alpha_bar.sqrt() * self.velocity(x, t, labels)
+
+    def velocity(
+        self, x: Images, t: Int[Tensor, " batch"], labels: Int[Tensor, " batch"]
+    ) -> Images:
+        """Return the network's own answer v, from checked inputs."""
         waves = timestep_embedding(t, self.channels).to(x)
         c = F.silu(self.time(waves) + self.label(labels))
         full = self.down(self.read_in(x), c)  # channels, full size
@@ -156,8 +163,7 @@ class UNet(nn.Module):
         h = self.middle(self.look_around(half), c)
         h = self.up_half(torch.cat([h, half], dim=1), c)
         h = self.up(torch.cat([self.enlarge(h), full], dim=1), c)
-        alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
-        return (1 - alpha_bar).sqrt() * x + alpha_bar.sqrt() * self.read_out(h)
+        return self.read_out(h)
 
 
 def drop_labels(
