@@ -91,7 +91,8 @@ def test_every_exercise_has_a_folded_solution(slug: str) -> None:
     text = prose(slug)
     labels = re.findall(r":label: (\S+)", text)
     assert sorted(labels) == sorted(re.findall(r"\{solution-start\} (\S+)", text))
-    assert text.count(":class: dropdown") == len(labels)
+    assert text.count("```{hint}") == len(labels)
+    assert text.count(":class: dropdown") == 2 * len(labels)
     assert all(label.startswith(f"ex-{slug.replace('_', '-')}-") for label in labels)
 
 
