@@ -1,6 +1,7 @@
 """The calculator of sizes and costs, against torch's shapes and the package's counts."""
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from ddl.convolution import conv_cost
 
 NAMES = ("size", "kernel", "stride", "padding", "dilation", "channels", "filters", "middle")
-LECTURE = dict(zip(NAMES, (112, 5, 1, 2, 1, 64, 128, 18), strict=True))
+LECTURE: dict[str, int] = dict(zip(NAMES, (112, 5, 1, 2, 1, 64, 128, 18), strict=True))
 
 
 def start(visit, view: str = "desktop"):
@@ -38,7 +39,7 @@ def told(page) -> tuple[list[list[int]], int, float, int]:
 
 
 def expected(n: dict[str, int]) -> tuple[list[list[int]], int, float, int]:
-    settings = {name: n[name] for name in ("stride", "padding", "dilation")}
+    settings: Any = {name: n[name] for name in ("stride", "padding", "dilation")}
     with torch.device("meta"):
         layer = nn.Conv2d(n["channels"], n["filters"], n["kernel"], **settings)
         out = layer(torch.empty(1, n["channels"], n["size"], n["size"])).shape[-1]

@@ -44,14 +44,14 @@ def test_controls_change_the_value(visit, way: str) -> None:
     assert shown == pytest.approx(expected(way, 2, 0, 2, 0, x1, x2), abs=6e-4)
     sliders = page.locator(".ddl-stage input[type=range]:visible")
     assert sliders.count() == (2 if way == "a gate" else 4)
-    settings = [2.0, 0.0, 2.0, 0.0]
+    s = [2.0, 0.0, 2.0, 0.0]
     for number in range(sliders.count()):  # each by the keyboard, two steps of one half down
         sliders.nth(number).focus()
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
-        settings[number] -= 1.0
+        s[number] -= 1.0
         x1, x2, shown = value(page)
-        assert shown == pytest.approx(expected(way, *settings, x1, x2), abs=6e-4)
+        assert shown == pytest.approx(expected(way, s[0], s[1], s[2], s[3], x1, x2), abs=6e-4)
 
 
 def test_the_point_moves_by_keyboard_and_pointer(visit) -> None:

@@ -1,6 +1,7 @@
 """The cells of the interactive figure: sizes and overlaps against torch's own operations."""
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -34,7 +35,7 @@ def told(page) -> str:
     return page.locator(".ddl-readout").first.text_content().replace("\u2212", "-")
 
 
-def counts(way: str, kernel: int, **settings: int) -> torch.Tensor:
+def counts(way: str, kernel: int, **settings: Any) -> torch.Tensor:
     weight, ones = torch.ones(1, 1, kernel), torch.ones(1, 1, LENGTH)
     return (F.conv_transpose1d if way == TRANSPOSED else F.conv1d)(ones, weight, **settings)[0, 0]
 

@@ -21,7 +21,7 @@ def figure() -> dict:
 
 def decoded(figure: dict, z: tuple[float, float]) -> np.ndarray:
     session = onnxruntime.InferenceSession(base64.b64decode(figure["models"]["decoder"]["onnx"]))
-    return session.run(None, {"input0": np.array([z], dtype=np.float32)})[0].ravel()
+    return np.asarray(session.run(None, {"input0": np.array([z], dtype=np.float32)})[0]).ravel()
 
 
 def start(visit, view: str = "desktop"):

@@ -35,7 +35,7 @@ def test_exported_models_equal_torchs(slug: str) -> None:
                 )
                 for entry, given in zip(session.get_inputs(), model["inputs"], strict=True)
             }
-            (found,) = session.run(None, feeds)
+            found = np.asarray(session.run(None, feeds)[0])
             assert list(found.shape) == model["output"]["shape"], (figure["name"], key)
             values = np.array(model["output"]["values"])
             assert math.isfinite(np.abs(values).sum())
