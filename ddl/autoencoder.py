@@ -1,6 +1,6 @@
 """What of an image can pass through a few numbers, and be an image again on the other side.
 
-An autoencoder maps a space onto itself through a narrow place: an encoder writes a code,
+An autoencoder maps a space into itself through a narrow place: an encoder writes a code,
 a decoder reads it. Here are a linear one and its exact solution (PCA), one whose code is
 a single choice among k (k-means), and a deep one made of convolutions.
 """
