@@ -5,6 +5,7 @@
 # make text PAGE=gating       write its text view to drafts/gating.md for editing
 # make notebook PAGE=gating   take the text view back
 # make lock   write requirements.txt anew from pyproject.toml
+# make browser   test the built site in a Chromium
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
