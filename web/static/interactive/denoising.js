@@ -4,6 +4,7 @@ import { axes, button, canvas, choice, controls, curve, load, make, onTheme, pic
 const SIDE = 28;
 const NETS = { without: "without skips", with: "with skips", careful: "small steps" };
 const DASHES = [[], [8, 3], [2, 2]];
+const LINES = ["solid", "dashed", "dotted"];
 const MOST = 30; // passes
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -100,7 +101,7 @@ export async function start(stage, numbers, model) {
       curve(chart, scale, points, colors[k], { dash: DASHES[k] });
       picture(results[k], passes[k][done], SIDE);
       titles[k].label.textContent = `${names[k]}: ${percent(shares[done])}`;
-      titles[k].label.style.color = colors[k];
+      titles[k].label.style.borderBottom = `3px ${LINES[k]} ${colors[k]}`; // as the curve
     });
     const error = (images) => mean(images[done].map((value, k) => (value - clean[k]) ** 2));
     const each = (tell) => names.map((name, k) => `${name} ${tell(k)}`).join(", ");
