@@ -22,7 +22,9 @@ export function start(stage, { depths, errors }) {
     const { colors, ink, faint } = theme();
     const { context, width, height } = surface;
     const scale = axes(surface, { x: [-0.5, depths.length - 0.5], y: [0, 100], ylabel: "wrong in %" });
-    context.clearRect(45, height - 34, width, 34); // the axis counts depths, not numbers
+    const { paper } = theme(); // the axis counts depths, not numbers
+    context.fillStyle = paper;
+    context.fillRect(0, height - 34, width, 34);
     context.fillStyle = ink;
     context.textAlign = "center";
     depths.forEach((layers, k) => context.fillText(`${layers} layers`, scale.x(k), height - 18));
