@@ -198,9 +198,13 @@ def test_cifar_is_downloaded_only_where_the_batches_do_not_suffice(
     assert downloads == ["CIFAR-10"]
 
 
-def test_a_part_of_cifar_is_enough_for_a_page(small_cifar: Path, downloads: list[str]) -> None:
+def test_a_part_of_cifar_is_enough_for_a_page(
+    small_cifar: Path, downloads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (small_cifar / "data_batch_2").unlink()
-    assert data.cifar10_is_here()
+    for size in ("cpu", "gpu"):
+        monkeypatch.setenv("DDL_SCALE", size)
+        assert data.cifar10_is_here()
     assert downloads == []
 
 
