@@ -63,6 +63,13 @@ def check(page, n: dict[str, int]) -> None:
     right_rows, right_out, right_ratio, right_even = expected(n)
     assert (rows, out, even) == (right_rows, right_out, right_even)
     assert ratio == pytest.approx(right_ratio, abs=6e-3)
+    told_ratios = page.locator(".ddl-stage tfoot td").all_text_contents()
+    ratios = [alone / both for alone, both in zip(*right_rows, strict=True)]
+    assert [float(told) for told in told_ratios] == pytest.approx(ratios, abs=6e-3)
+    reach = n["dilation"] * (n["kernel"] - 1) + 1
+    exact = (n["size"] + 2 * n["padding"] - reach) / n["stride"] + 1
+    rounded = f"rounded down from {exact:.2f}" in page.locator(".ddl-readout").text_content()
+    assert rounded == (exact != out)
 
 
 def test_the_lectures_numbers(visit) -> None:
@@ -75,8 +82,8 @@ def test_every_setting_counts(visit) -> None:
     page = start(visit, "phone")
     n = dict(LECTURE)
     for name, key, times in (
-        ("size", "ArrowRight", 5),
-        ("stride", "ArrowRight", 1),  # 118 less 4 is even: floor and ceil differ
+        ("size", "ArrowRight", 6),
+        ("stride", "ArrowRight", 1),  # (118 + 4 - 5) / 2 is no whole number: floor and ceil differ
         ("dilation", "ArrowRight", 2),
         ("padding", "ArrowLeft", 1),
         ("kernel", "ArrowLeft", 2),

@@ -88,6 +88,32 @@ def test_play_goes_to_the_end(visit) -> None:
     assert "Step 5 of 5" in told(page)
 
 
+def test_play_shows_every_step(visit) -> None:
+    page = start(visit)
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          const line = document.querySelector(".ddl-readout");
+          const note = () => seen.push(line.textContent.match(/Step (\\d)/)[1]);
+          new MutationObserver(note).observe(line, { childList: true });
+        }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("seen.at(-1) === '5'")
+    assert page.evaluate("seen") == ["1", "2", "3", "4", "5"]
+
+
+def test_nothing_leaves_a_phone(visit) -> None:
+    page = start(visit, "phone")
+    right = "found => Math.max(...found.map(node => node.getBoundingClientRect().right))"
+    stage = page.locator(".ddl-stage")
+    edge = stage.evaluate("node => node.getBoundingClientRect().right")
+    assert stage.locator("select, input, output, button, canvas").evaluate_all(right) <= edge
+    # Letters on the canvas stay as large as drawn, 12 pixels.
+    shrunk = "node => node.clientWidth / parseFloat(node.style.width)"
+    assert stage.locator("canvas").first.evaluate(shrunk) > 0.95
+
+
 def test_a_kernel_that_does_not_fit_is_told(visit) -> None:
     page = start(visit)
     choose(page, CONVOLUTION, kernel=5, stride=1, padding=0, dilation=2)

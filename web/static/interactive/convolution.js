@@ -4,6 +4,7 @@ import { button, controls, make, readout, slider } from "./kit.js";
 export function start(stage, lecture) {
   const said = readout();
   const body = make("tbody");
+  const foot = make("tfoot");
   const names = {
     size: ["height and width", 1, 256],
     kernel: ["kernel", 1, 11],
@@ -25,9 +26,11 @@ export function start(stage, lecture) {
 
   function draw() {
     const n = Object.fromEntries(Object.keys(names).map((name) => [name, set[name].value]));
-    const out = Math.floor((n.size + 2 * n.padding - n.dilation * (n.kernel - 1) - 1) / n.stride) + 1;
+    const exact = (n.size + 2 * n.padding - n.dilation * (n.kernel - 1) - 1) / n.stride + 1;
+    const out = Math.floor(exact);
     if (out < 1) {
       body.replaceChildren();
+      foot.replaceChildren();
       said.textContent = "There is no output: the kernel is larger than the padded input.";
       return;
     }
@@ -49,12 +52,21 @@ export function start(stage, lecture) {
         ),
       ),
     );
-    const ratio = rows[0][2] / rows[1][2];
+    const [parameters, operations] = [1, 2].map((column) => rows[0][column] / rows[1][column]);
+    foot.replaceChildren(
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, "first over second"),
+        make("td", {}, parameters.toFixed(2)),
+        make("td", {}, operations.toFixed(2)),
+      ),
+    );
     // What one channel in the middle costs, against the convolution alone.
     const even = Math.ceil(rows[0][2] / (n.size ** 2 * n.channels + out ** 2 * n.filters * taps)) - 1;
     said.textContent =
-      `The output is ${out} x ${out}. The 1x1 convolution in front divides the multiply-adds by ` +
-      `${ratio.toFixed(2)}. It saves ${even < 1 ? "with no number of" : `up to ${even}`} channels in the middle.`;
+      `The output is ${out} x ${out}${exact > out ? `, rounded down from ${exact.toFixed(2)}` : ""}. The 1x1 convolution in front divides the multiply-adds by ` +
+      `${operations.toFixed(2)}. It saves them with ${even < 1 ? "no number of" : `up to ${even}`} channels in the middle.`;
   }
 
   stage.append(
@@ -68,6 +80,7 @@ export function start(stage, lecture) {
         make("tr", {}, ...["layers", "parameters", "multiply-adds"].map((text) => make("th", { scope: "col" }, text))),
       ),
       body,
+      foot,
     ),
     said,
   );

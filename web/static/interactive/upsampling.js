@@ -1,11 +1,13 @@
 // A convolution or its transpose along one axis, cell by cell, and how often each output is written.
-import { button, canvas, choice, controls, make, onTheme, readout, slider, still, theme, viridis } from "./kit.js";
+import {
+  button, canvas, choice, controls, make, onTheme, readout, slider, still, theme, titled, viridis,
+} from "./kit.js";
 
 const TRANSPOSED = "transposed: each input cell is stamped";
 const WAYS = [TRANSPOSED, "convolution: each output cell reads"];
 
 export function start(stage, { length }) {
-  const strip = canvas(520, 220, "Input cells above, output cells below, lines for the taps of this step.");
+  const strip = canvas(Math.min(520, innerWidth - 64), 220, "Input cells above, output cells below, lines for the taps of this step.");
   const plane = canvas(220, 220, "How often each output pixel is written in two dimensions, as colour.");
   const said = readout();
   let step = 0;
@@ -110,7 +112,7 @@ export function start(stage, { length }) {
     sofar.forEach((count, o) => cell(low(o), 150, writes.has(o), count));
     context.fillStyle = ink;
     context.fillText("input cells", width / 2, 20);
-    context.fillText("output cells, and how many taps have reached each so far", width / 2, 205);
+    context.fillText("output cells: how many taps have reached each", width / 2, 205);
 
     const total = counts(steps - 1);
     const most = Math.max(1, ...total) ** 2;
@@ -149,7 +151,7 @@ export function start(stage, { length }) {
     strip.node,
     controls(back, next, play),
     said,
-    make("div", { class: "ddl-row" }, plane.node),
+    make("div", { class: "ddl-row" }, titled(plane, "Taps that reach each pixel of an image").node),
   );
   onTheme(draw);
   draw();
