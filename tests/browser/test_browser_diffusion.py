@@ -4,6 +4,7 @@ import base64
 import itertools
 import math
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import onnxruntime
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ddl.diffusion import ExactNoise, NoiseSchedule, ddim_sample, linear_schedule
+from ddl.image_diffusion import respaced
 from tools import pages
 from tools.sphinx_interactive import figures
 
@@ -40,6 +42,26 @@ def exact(figure: dict, schedule: NoiseSchedule) -> ExactNoise:
 
 def column(values: list[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def normal(seed: int) -> Iterator[float]:
+    """The figure's fresh noise: uniform numbers by mulberry32, then Box and Muller's cosine."""
+
+    def uniform() -> float:
+        nonlocal state
+        state = (state + 0x6D2B79F5) % 2**32
+        t = (state ^ (state >> 15)) * (1 | state) % 2**32
+        t = ((t + (t ^ (t >> 7)) * (61 | t)) % 2**32) ^ t
+        return (t ^ (t >> 14)) / 2**32
+
+    state = seed
+    while True:
+        length = math.sqrt(-2 * math.log(1 - uniform()))
+        yield length * math.cos(2 * math.pi * uniform())
+
+
+def noise(source: Iterator[float], count: int) -> Tensor:
+    return column(list(itertools.islice(source, count)))
 
 
 def distance(figure: dict, sample: Tensor) -> float:
@@ -99,6 +121,32 @@ def test_ddim_by_the_pages_network(visit, figure, schedule) -> None:
         arg=f"density {distance(figure, expected):.3f}"[:-1],
     )
     assert told(page)[2] == pytest.approx(distance(figure, expected), abs=1e-3)
+
+
+@pytest.mark.parametrize("steps", [5, 40])
+def test_exact_ddpm_is_the_packages(visit, figure, schedule, exact, steps: int) -> None:
+    page = start(visit)
+    choose(page, DDPM, str(steps))
+    short, stops = respaced(schedule, steps)
+    x, fresh = column(figure["data"]["starts"]), normal(1)
+    for k in range(steps, 0, -1):
+        here = torch.full((len(x),), k)
+        x = short.ddpm_step(x, here, exact(x, stops[here]), noise(fresh, len(x)))
+    assert told(page)[0] == 0
+    assert told(page)[2] == pytest.approx(distance(figure, x), abs=1e-3)
+
+
+def test_forward_is_the_packages(visit, figure, schedule, exact) -> None:
+    page = start(visit)
+    choose(page, FORWARD, "10")
+    short, _ = respaced(schedule, 10)
+    x, fresh = column(figure["data"]["clean"]), normal(1)
+    for beta in short.betas[1:]:
+        x = (1 - beta).sqrt() * x + beta.sqrt() * noise(fresh, len(x))
+    # At the end the data are noise: their ranks' places are those of a normal distribution.
+    gaps = x.flatten().sort().values - column(figure["data"]["starts"])[:, 0]
+    assert told(page)[0] == 1000
+    assert told(page)[2] == pytest.approx(gaps.abs().mean().item(), abs=5e-3)
 
 
 def test_fresh_noise_and_none_differ_and_other_noise_changes_ddpm_only(visit) -> None:
