@@ -76,6 +76,7 @@ class Watch:
             "compared": sum(map(notebook.is_compared, self.cells)),
             "cells": len(self.cells),
             "failed": self.failed,
+            **pages.this_run(),
         }
         complete = len(self.outputs) == len(self.cells) and None not in self.outputs
         if self.published and complete and not self.failed:

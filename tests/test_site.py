@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import torch
 
 from tools import pages
 from tools.sphinx_site import with_lazy_pictures
@@ -18,6 +20,7 @@ root: intro
 chapters:
 - file: page
 - file: ledger
+- file: status
 """
 TEXT = """---
 kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -126,7 +129,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(pages.ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
     (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
     (root / "book").mkdir()
-    for name in ("ledger.md", "references.bib"):
+    for name in ("ledger.md", "references.bib", "status.md"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
     (root / "_toc.yml").write_text(TOC)
@@ -153,6 +156,16 @@ def test_no_stale_output_survives(small_book: Path, monkeypatch: pytest.MonkeyPa
     assert "<i>measured</i> 42" in page
     assert "<i>measured</i> 41" not in page
     assert ">42<" in re.sub(r"\s*</?p>\s*", "", ledger)
+
+
+def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
+    status = (small_book / "_build" / "html" / "status.html").read_text()
+    row = re.sub(r"<[^>]+>|\s+", " ", status[status.index("<tbody>") : status.index("</tbody>")])
+    assert "cpu size, seed 1, drawn digits" in row
+    assert f"torch {torch.__version__}" in row
+    assert "1 holds" in row
+    today = datetime.now(UTC)
+    assert f"{today:%Y-%m-%d}" in row or f"{today - timedelta(days=1):%Y-%m-%d}" in row
 
 
 def test_prose_is_new_and_nothing_runs(small_book: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
 """
 
 import importlib
+import importlib.metadata
 import os
 import re
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,28 @@ def fingerprint_of(slug: str) -> str:
     """Return the hash of all that a page's outputs depend on today."""
     prepare_environment()
     return fingerprint(read(slug), ROOT)
+
+
+def this_run() -> dict[str, Any]:
+    """Return when, on what and with which versions pages are executed now."""
+    import torch
+
+    from ddl import scale
+    from ddl.data import digits_are_real
+    from ddl.settings import seed_value
+
+    return {
+        "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        "cores": os.cpu_count(),
+        "scale": scale(),
+        "seed": seed_value(),
+        "digits": "MNIST" if digits_are_real() else "drawn",
+        "versions": {
+            "python": sys.version.split()[0],
+            **{name: importlib.metadata.version(name) for name in ("torch", "numpy", "matplotlib")},
+        },
+    }
 
 
 def keep_checked(slug: str, outputs: list[list[NotebookNode]], about: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
-"""Sphinx extension: the ledger of claims, and no page from outputs of yesterday.
+"""Sphinx extension: the ledger of claims, the status of pages, no outputs of yesterday.
 
 - The directive ``{claims-ledger}`` lists every claim of the book as the cells
   of this build measured it.
+- ``{page-status}`` says when, on what and with which versions each page was executed.
 - A page whose checked outputs changed is read again, even if its source did not.
 - A page that was not built from the cache stops the build.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import nbformat
@@ -20,16 +22,21 @@ from ddl.claims import CLAIM_MIME
 from tools import pages
 from tools.notebook import code_cells
 
-EVIDENCE = ("ledger", "lecture_map", "errata")  # pages made of other pages' claims
+EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
+STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
 COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
+
+
+def executed(slug: str) -> nbformat.NotebookNode:
+    """Return a page with its checked outputs."""
+    return nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
 
 
 def claims(slug: str) -> list[dict[str, str]]:
     """Return the claims that a page's checked outputs hold, in order."""
-    page = nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
     return [
         dict(output.data[CLAIM_MIME])
-        for cell in code_cells(page)
+        for cell in code_cells(executed(slug))
         for output in cell.outputs
         if CLAIM_MIME in output.get("data", {})
     ]
@@ -61,6 +68,28 @@ class ClaimsLedger(SphinxDirective):
                 row["measured"] += f" ({row['measure']})"
             found.append([link, *(nodes.Text(row[name.lower()]) for name in COLUMNS[1:])])
         return table(COLUMNS, (40, 15, 20, 25, 10), found)
+
+
+class PageStatus(SphinxDirective):
+    """A table of the executions that this site was built from."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table, one row a page."""
+        self.env.note_reread()
+        return [table(STATUS, (15, 13, 26, 8, 26, 12), [self._row(s) for s in pages.slugs()])]
+
+    def _row(self, slug: str) -> list[nodes.Node]:
+        run = executed(slug).metadata["ddl"]
+        on = (
+            f"{run['device']}, {run['cores']} cores, {run['scale']} size, seed {run['seed']}, "
+            f"{run['digits']} digits"
+        )
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        verdicts = Counter(claim["verdict"] for claim in claims(slug))
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        texts = (run["ended"], on, f"{run['seconds']:.0f}", versions, counts)
+        page = nodes.reference(text=slug, refuri=f"{slug}.html", internal=True)
+        return [page, *map(nodes.Text, texts)]
 
 
 def table(
@@ -122,6 +151,7 @@ def all_from_cache(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.add_directive("claims-ledger", ClaimsLedger)
+    app.add_directive("page-status", PageStatus)
     app.connect("env-get-outdated", changed_pages)
     app.connect("env-updated", all_from_cache)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
