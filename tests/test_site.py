@@ -164,6 +164,8 @@ def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
     assert "cpu size, seed 1, drawn digits" in row
     assert f"torch {torch.__version__}" in row
     assert "1 holds" in row
+    page = (small_book / "_build" / "html" / "page.html").read_text()
+    assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)
     assert f"{today:%Y-%m-%d}" in row or f"{today - timedelta(days=1):%Y-%m-%d}" in row
 

@@ -12,6 +12,8 @@ from nbformat import NotebookNode
 
 from tools.notebook import code_cells
 
+FORMAT = 2  # of what is kept beside the outputs (tools/pages.py): after a change, all run anew
+
 
 def fingerprint(page: NotebookNode, root: Path) -> str:
     """Return a hash of all that a page's outputs depend on.
@@ -22,7 +24,12 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
     """
     code = [[c.source, c.metadata.get("tags", [])] for c in code_cells(page)]
     modules = sorted(imported_modules("\n".join(source for source, _ in code), root))
-    parts = [code, [[str(p.relative_to(root)), p.read_text()] for p in modules], surroundings(root)]
+    parts = [
+        FORMAT,
+        code,
+        [[str(p.relative_to(root)), p.read_text()] for p in modules],
+        surroundings(root),
+    ]
     if any("cifar10" in source for source, _ in code):
         parts.append(photographs())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

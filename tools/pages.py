@@ -185,12 +185,16 @@ def forget_checked(slug: str) -> None:
     (EXECUTED / f"{slug}.ipynb").unlink(missing_ok=True)
 
 
+def executed(slug: str) -> NotebookNode:
+    """Return a page as nbval ran it last."""
+    return nbformat.read(EXECUTED / f"{slug}.ipynb", as_version=4)
+
+
 def checked(slug: str) -> NotebookNode | None:
     """Return a page's checked outputs if they are of today's code, data and device."""
-    path = EXECUTED / f"{slug}.ipynb"
-    if not path.is_file():
+    if not (EXECUTED / f"{slug}.ipynb").is_file():
         return None
-    page = nbformat.read(path, as_version=4)
+    page = executed(slug)
     return page if page.metadata.get("ddl", {}).get("fingerprint") == fingerprint_of(slug) else None
 
 
@@ -211,15 +215,15 @@ def fill_cache() -> None:
     shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
     store = get_cache(BUILD / ".jupyter_cache")
     for slug in slugs():
-        executed = checked(slug)
-        if executed is None:
+        ran = checked(slug)
+        if ran is None:
             raise RuntimeError(
                 f"{slug} has no checked outputs: run pytest --nbval book/{slug}.ipynb"
             )
         page = read(slug)  # today's prose and alt texts
-        for cell, source in zip(code_cells(page), code_cells(executed), strict=True):
+        for cell, source in zip(code_cells(page), code_cells(ran), strict=True):
             cell.outputs, cell.execution_count = source.outputs, source.execution_count
-        data = {"execution_seconds": executed.metadata["ddl"]["seconds"]}
+        data = {"execution_seconds": ran.metadata["ddl"]["seconds"]}
         store.cache_notebook_bundle(
             CacheBundleIn(page, str(BOOK / f"{slug}.ipynb"), data=data),
             check_validity=False,

@@ -11,7 +11,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -27,16 +26,11 @@ STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
 COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
 
 
-def executed(slug: str) -> nbformat.NotebookNode:
-    """Return a page with its checked outputs."""
-    return nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
-
-
 def claims(slug: str) -> list[dict[str, str]]:
     """Return the claims that a page's checked outputs hold, in order."""
     return [
         dict(output.data[CLAIM_MIME])
-        for cell in code_cells(executed(slug))
+        for cell in code_cells(pages.executed(slug))
         for output in cell.outputs
         if CLAIM_MIME in output.get("data", {})
     ]
@@ -79,7 +73,7 @@ class PageStatus(SphinxDirective):
         return [table(STATUS, (15, 13, 26, 8, 26, 12), [self._row(s) for s in pages.slugs()])]
 
     def _row(self, slug: str) -> list[nodes.Node]:
-        run = executed(slug).metadata["ddl"]
+        run = pages.executed(slug).metadata["ddl"]
         on = (
             f"{run['device']}, {run['cores']} cores, {run['scale']} size, seed {run['seed']}, "
             f"{run['digits']} digits"

@@ -57,6 +57,8 @@ def slim(
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
     context["ddl_launch"] = page if page in pages.slugs() else ""
+    if context["ddl_launch"]:
+        context["ddl_run"] = pages.executed(page).metadata["ddl"]
     if "body" in context:
         context["body"] = with_lazy_pictures(context["body"])
 
