@@ -1,0 +1,73 @@
+"""What a recipe leaves behind: its scores, and all one needs to know to believe them."""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ddl.recipes.workshop import Run
+
+
+def provenance(run: Run) -> dict[str, Any]:
+    """Return when, on what, with which versions and from which commit a run was made."""
+    on_gpu = run.fabric.device.type == "cuda"
+    packages = ("torch", "numpy", "lightning-fabric", "safetensors")
+    return {
+        "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "device": torch.cuda.get_device_name() if on_gpu else "CPU",
+        "processes": run.fabric.world_size,
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "python": sys.version.split()[0],
+            **{name: importlib.metadata.version(name) for name in packages},
+        },
+        "commit": commit(Path(__file__).parent),
+    }
+
+
+def commit(folder: Path) -> str | None:
+    """Return the commit that a folder's files are of, or None where no repository has them.
+
+    Where files of the folder's package differ from the commit, ``, changed`` is added.
+    """
+
+    def git(*command: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *command], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", ".")  # else it lies in someone else's repository
+        changed = git("status", "--porcelain", "--", "..")
+        return git("rev-parse", "HEAD") + (", changed" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dict[str, Any]:
+    """Write the results of a run as JSON, in one go, and return them.
+
+    The scores' names say what was measured and in which unit; losses are means over equal
+    stretches, at most 200 of them.
+    """
+    settings = run.settings()
+    known = {name: settings.pop(name) for name in ("recipe", "scale", "seed", "data")}
+    found = {
+        **known,
+        "scores": {name: float(f"{value:.6g}") for name, value in scores.items()},
+        "options": settings,
+        "trainings": run.trainings,
+        "seconds": round(seconds, 1),
+        **provenance(run),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    os.replace(unfinished, path)
+    return found
