@@ -41,6 +41,10 @@ class DeepVAE(LatentModel):
             nn.Tanh(),
             nn.Linear(hidden, PIXELS),
         )
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):  # Glorot's start, as in the paper
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def encode(
         self, x: Float[Tensor, "batch features"]
