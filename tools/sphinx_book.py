@@ -89,16 +89,21 @@ class PageStatus(SphinxDirective):
 def table(
     columns: Sequence[str], widths: Sequence[int], rows: Sequence[Sequence[nodes.Node]]
 ) -> nodes.table:
-    """Return a table of the book's evidence: text in paragraphs, lists as they are."""
+    """Return a table of the book's evidence: text in paragraphs, lists as they are.
 
-    def line(cells: Sequence[nodes.Node]) -> nodes.row:
+    Each text also holds the name of its column: on a phone, rows are cards without a head.
+    """
+
+    def line(cells: Sequence[nodes.Node], names: Sequence[str] = ()) -> nodes.row:
         result = nodes.row()
-        for cell in cells:
+        for place, cell in enumerate(cells):
             entry = nodes.entry()
             if isinstance(cell, nodes.bullet_list):
                 entry += cell
             else:
                 paragraph = nodes.paragraph()
+                if names and cell.astext() and isinstance(cell, nodes.Text):
+                    paragraph += nodes.inline(text=f"{names[place]} ", classes=["ddl-label"])
                 paragraph += cell
                 entry += paragraph
             result += entry
@@ -109,7 +114,7 @@ def table(
     group += [nodes.colspec(colwidth=width) for width in widths]
     head, body = nodes.thead(), nodes.tbody()
     head += line([nodes.Text(name) for name in columns])
-    body += [line(cells) for cells in rows]
+    body += [line(cells, columns) for cells in rows]
     group += [head, body]
     result += group
     return result

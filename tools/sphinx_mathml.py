@@ -3,27 +3,123 @@
 Browsers draw MathML themselves: no script, no network, and screen readers read it.
 """
 
+import re
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
+
+BARS = "|‖"
+OPEN, CLOSED = "([{⟨⌊⌈", ")]}⟩⌋⌉"
+SYMBOLS = "∞∂…⋯"  # set like letters, not like operators
+FUNCTION = re.compile(r"[a-z]{2,}")  # log, max, softmax: in roman, a thin space around
+SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
+PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
+
+
+def mathml(latex: str, *, display: str) -> str:
+    """Return a formula as MathML, spaced as TeX spaces it.
+
+    The converter writes down signs; what they are it leaves open: whether a bar opens
+    or closes, whether a minus has something before it, and where a function's name ends.
+    """
+    root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", convert(latex, display=display)))
+    for row in list(root.iter()):
+        if row.tag in ("mrow", "mtd", "msqrt", "math"):
+            _space(row)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _core(node: Element) -> Element:
+    """What a sign with scripts is itself: the bar of ``|x|^2``."""
+    return _core(node[0]) if node.tag in SCRIPTS else node
+
+
+def _space(row: Element) -> None:
+    """Give the signs of one row their roles."""
+    opened = set()  # bars that wait for their partner
+    operand = False  # whether something stands before that a sign could join or apply to
+    function = False  # whether that is a function's name
+    spaced = False  # whether the author has set a space behind it
+    for node in list(row):
+        if node.tag == "mspace":
+            spaced = True
+            continue
+        core = _core(node)
+        text = (core.text or "").strip().replace("\\|", "‖")
+        core.text = text or core.text
+        if text in (*OPEN, *CLOSED):
+            core.tag = "mo"
+            core.attrib.setdefault("stretchy", "false")
+        elif core.tag == "mo" and (text in SYMBOLS or FUNCTION.fullmatch(text)):
+            core.tag = "mi"
+            core.attrib.clear()
+        named = core.tag == "mi" and FUNCTION.fullmatch(text) is not None
+        sign = core.tag == "mo"
+        closes = sign and text in CLOSED
+        bar = sign and text in BARS and core.get("fence") != "false"
+        if bar:
+            closes = text in opened
+            opened ^= {text}
+            core.set("form", "postfix" if closes else "prefix")
+            core.attrib.setdefault("stretchy", "false")
+        if sign and text in "−+±" and not operand:
+            core.set("form", "prefix")
+        if not spaced and ((function and (bar or not sign)) or (named and operand)):
+            row.insert(list(row).index(node), Element("mspace", {"width": "0.167em"}))
+        function = named
+        operand = closes or not sign
+        spaced = False
 
 
 def inline(translator: HTML5Translator, node: nodes.math) -> None:
     """Write a formula in a line of text."""
-    translator.body.append(convert(node.astext(), display="inline"))
+    translator.body.append(mathml(node.astext(), display="inline"))
     raise nodes.SkipNode
 
 
 def display(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula on a line of its own, in a box that scrolls where it is too wide."""
-    formula = convert(node.astext(), display="block")
+    formula = mathml(node.astext(), display="block")
     translator.body.append(f'<div class="ddl-formula">{formula}</div>\n')
     raise nodes.SkipNode
+
+
+class Tie(SphinxPostTransform):
+    """Keeps a formula and what touches it on one line: a full stop, a bracket, "-th"."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: object) -> None:
+        """Wrap both into one node."""
+        for math in list(self.document.findall(nodes.math)):
+            siblings = math.parent.children
+            place = siblings.index(math)
+            tied = nodes.inline("", "", classes=["ddl-tied"])
+            if place and isinstance(siblings[place - 1], nodes.Text):
+                text = siblings[place - 1].astext()
+                if text.endswith("("):
+                    math.parent.replace(siblings[place - 1], nodes.Text(text[:-1]))
+                    tied += nodes.Text("(")
+            after = siblings[place + 1] if place + 1 < len(siblings) else None
+            touching = PUNCTUATION.match(after.astext()) if isinstance(after, nodes.Text) else None
+            if not touching and not len(tied):
+                continue
+            math.parent.replace(math, tied)
+            tied += math
+            if touching and isinstance(after, nodes.Text):
+                tied += nodes.Text(touching[0])
+                tied.parent.replace(after, nodes.Text(after.astext()[touching.end() :]))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.add_html_math_renderer("mathml", (inline, None), (display, None))
+    app.add_post_transform(Tie)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

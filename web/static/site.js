@@ -18,6 +18,17 @@
   addEventListener("load", reach);
   addEventListener("resize", reach);
 
+  // On a phone a figure's letters are small: a tap shows the picture by itself, to be zoomed.
+  if (matchMedia("(max-width: 46em)").matches) {
+    for (const picture of document.querySelectorAll(".cell_output img")) {
+      const link = document.createElement("a");
+      link.className = "ddl-enlarge";
+      link.href = picture.src;
+      picture.replaceWith(link);
+      link.append(picture);
+    }
+  }
+
   for (const place of document.querySelectorAll(".ddl-interactive")) {
     const name = place.dataset.interactive;
     const button = document.createElement("button");
