@@ -9,10 +9,13 @@ import os
 import time
 from collections.abc import Generator
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
+import nbval.plugin
 import pytest
 import torch
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from tools import notebook, pages
@@ -34,10 +37,40 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.nbval:
         pages.prepare_environment()
         pages.warm_up()
+        nbval.plugin.RunningKernel = WatchedKernel  # pyright: ignore[reportPrivateImportUsage]
     workers = config.getoption("numprocesses", 0) or 0
     if workers > 1:
         # Kernels share the cores; more threads than cores would slow all of them down.
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+
+
+class WatchedKernel(RunningKernel):
+    """A kernel whose death is noticed at once; nbval alone would wait for its time-out."""
+
+    LOOK = 2.0  # seconds without a message until it is looked whether the kernel still lives
+
+    def get_message(self, stream: str, timeout: float = 60.0) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the next message.
+
+        Raises:
+            Empty: If none has come in time.
+            RuntimeError: If none will come, since the kernel is dead.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return super().get_message(stream, timeout=min(left, self.LOOK))
+            except Empty:
+                if not self.is_alive():
+                    provisioner: Any = self.km.provisioner
+                    status = provisioner.process.returncode
+                    raise RuntimeError(
+                        f"the kernel died, exit status {status}: -9 is killed, "
+                        "as a rule for want of memory; -11 is a crash of compiled code"
+                    ) from None
+                if left <= self.LOOK:
+                    raise
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

@@ -17,6 +17,9 @@ CODE = {
     "broken_claim": "from ddl import claim\nclaim('Two is above three', 2.0, above=3)",
     "missing": "2 + 2",
     "warns": "import sys\nprint('careful', file=sys.stderr)",
+    "killed": "import os\nos.kill(os.getpid(), 9)",
+    "out_of_memory": "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
+    "full = bytes(2**31)",
 }
 STORED = {
     "good": [
@@ -42,24 +45,26 @@ STORED = {
     ],
     "missing": [],
     "warns": [],
+    "killed": [],
+    "out_of_memory": [],
 }
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Run pytest --nbval over one page of each kind."""
+@pytest.fixture(scope="module", params=["-n0", "-n2"])
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Run pytest --nbval over one page of each kind, in one process and in two."""
     folder = tmp_path_factory.mktemp("pages")
     for name, source in CODE.items():
         cell = new_code_cell(source, execution_count=1)
         cell.outputs = [nbformat.from_dict(output) for output in STORED[name]]
         nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
-    options = ["-p", "conftest", "-c", "pyproject.toml", "-n0", "-rA", "--nbval"]
+    options = ["-p", "conftest", "-c", "pyproject.toml", request.param, "-rA", "--nbval"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(folder)],
         cwd=pages.ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=180,
     )
     return result.stdout
 
@@ -72,6 +77,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("broken_claim", "FAILED"),
         ("missing", "FAILED"),
         ("warns", "FAILED"),
+        ("killed", "FAILED"),
+        ("out_of_memory", "FAILED"),
     ],
 )
 def test_pages_are_compared(outcomes: str, page: str, outcome: str) -> None:
@@ -82,3 +89,14 @@ def test_pages_are_compared(outcomes: str, page: str, outcome: str) -> None:
 def test_copies_of_pages_are_not_published(outcomes: str) -> None:
     assert "good: 1 of 1 cells compared" in outcomes
     assert not (Path(pages.EXECUTED) / "good.ipynb").exists()
+
+
+def test_a_dead_kernel_is_reported_with_its_page(outcomes: str) -> None:
+    """Long before nbval's time-out, which this run would not live to see."""
+    assert "killed.ipynb::Cell 0 - pytest plugin exception: the kernel died" in outcomes
+    assert f"the kernel died, exit status {9 if sys.platform == 'win32' else -9}" in outcomes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_a_full_memory_is_reported(outcomes: str) -> None:
+    assert "MemoryError" in outcomes
