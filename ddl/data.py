@@ -241,11 +241,12 @@ def _cifar_files() -> tuple[list[Path], list[Path]]:
 
 
 def _read_cifar(paths: list[Path], count: int) -> Split:
-    images, labels = [], []
+    images, labels, missing = [], [], count
     for path in paths:
-        batch = datafiles.read_arrays(path)
-        images.append(torch.tensor(batch[b"data"][: count - len(labels)]))
-        labels += batch[b"labels"][: count - len(labels)]
-        if len(labels) == count:
+        pixels, classes = datafiles.read_cifar_batch(path)
+        images.append(pixels[:missing])
+        labels.append(classes[:missing])
+        missing -= len(labels[-1])
+        if not missing:
             break
-    return Split(torch.cat(images).view(-1, 3, 32, 32).float() / 255, torch.tensor(labels))
+    return Split(torch.cat(images).view(-1, 3, 32, 32).float() / 255, torch.cat(labels))

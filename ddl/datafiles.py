@@ -1,14 +1,20 @@
 """Finding, checking and reading the files of public data sets, for `ddl.data`.
 
 No file is used whose MD5 is not the published one, and none is left in the
-cache. Downloads are written beside their place and moved into it when they
-are whole, so two kernels may ask at once.
+cache. What is downloaded or unpacked is written beside its place and moved into
+it when it is whole, so two kernels may ask at once, and one may be killed.
 """
 
+import contextlib
 import gzip
 import hashlib
+import math
 import os
 import pickle
+import tarfile
+import tempfile
+import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,7 @@ import torch
 from torch import Tensor
 
 SECONDS = 5  # until an unanswered mirror counts as out of reach
+SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes
 
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -77,15 +84,37 @@ def local(folder: str, name: str, md5: str) -> Path | None:
     if not path.is_file():
         return None
     if md5_of(path) != md5:
-        path.unlink(missing_ok=True)  # ours to mend: the next line of call downloads it anew
+        with contextlib.suppress(OSError):  # a cache may be read-only
+            path.unlink()  # ours to mend: the next line of call downloads it anew
         return None
     return path
 
 
-def download(
-    folder: str, name: str, md5: str, mirrors: tuple[str, ...], processor: Any = None
-) -> Path:
-    """Fetch a file into the cache; pooch writes beside it and moves it into place when checked."""
+class _Pace:
+    """Stands where pooch would draw a progress bar: gives up on a mirror that only drips."""
+
+    def __init__(self) -> None:
+        self.total, self.had, self.started = 0, 0, time.monotonic()
+
+    def update(self, count: int) -> None:
+        self.had += count
+        seconds = time.monotonic() - self.started
+        if seconds > SECONDS and self.had < SLOWEST * seconds:
+            raise requests.Timeout(f"less than {SLOWEST:,} bytes a second")
+
+    def reset(self) -> None:
+        self.started = time.monotonic()
+
+    def close(self) -> None:
+        pass
+
+
+def download(folder: str, name: str, md5: str, mirrors: tuple[str, ...]) -> Path:
+    """Fetch a file into the cache; pooch writes beside it and moves it into place when checked.
+
+    Raises:
+        DataUnavailableError: If no mirror gives it, or the cache cannot be written.
+    """
     pooch.get_logger().setLevel("ERROR")  # its progress lines are not output of a page
     failures = []
     for mirror in mirrors:
@@ -95,12 +124,13 @@ def download(
                 known_hash=f"md5:{md5}",
                 fname=name,
                 path=pooch.os_cache("ddl") / folder,
-                processor=processor,
-                downloader=pooch.HTTPDownloader(timeout=SECONDS),  # pyright: ignore[reportArgumentType]
+                downloader=pooch.HTTPDownloader(timeout=SECONDS, progressbar=_Pace()),  # pyright: ignore[reportArgumentType]
             )
             return pooch.os_cache("ddl") / folder / name
-        except (requests.RequestException, ValueError, OSError) as error:
-            failures.append(f"  {mirror}: {type(error).__name__}")
+        except (requests.RequestException, ValueError) as error:
+            failures.append(f"  {mirror}: {type(error).__name__}: {error}")
+        except OSError as error:
+            raise _not_kept(name, error) from error
     raise DataUnavailableError(
         f"{folder or 'CIFAR-10'}: {name} is neither in DDL_DATA nor in the cache "
         f"{pooch.os_cache('ddl')}, and no mirror gave it:\n"
@@ -109,9 +139,38 @@ def download(
     )
 
 
+def _not_kept(name: str, error: OSError) -> DataUnavailableError:
+    return DataUnavailableError(
+        f"{name} cannot be kept in the cache {pooch.os_cache('ddl')}: {error}. "
+        "Make it writable or make room there, or set DDL_DATA to a folder that holds the file."
+    )
+
+
 def download_cifar10() -> None:
-    """Fetch CIFAR-10's archive and unpack it into the cache."""
-    download("", *CIFAR_ARCHIVE, CIFAR_MIRRORS, pooch.Untar(extract_dir="."))
+    """Fetch CIFAR-10's archive and unpack its batches into the cache.
+
+    Raises:
+        DataUnavailableError: If no mirror gives it, or the cache cannot be written.
+    """
+    archive = download("", *CIFAR_ARCHIVE, CIFAR_MIRRORS)
+    folder = pooch.os_cache("ddl") / "cifar-10-batches-py"
+    try:
+        folder.mkdir(exist_ok=True)
+        with tarfile.open(archive) as tar:
+            for name in CIFAR_MD5:
+                batch = tar.extractfile(f"{folder.name}/{name}")
+                assert batch is not None  # the archive has the published MD5
+                _write_whole(folder / name, batch.read())
+    except OSError as error:
+        raise _not_kept(archive.name, error) from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there: it is there whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+        written = Path(beside) / path.name
+        written.write_bytes(content)
+        written.replace(path)
 
 
 def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> dict[str, Path]:
@@ -123,11 +182,22 @@ def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> di
 
 
 def read_idx(path: Path) -> Tensor:
-    """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes."""
-    raw = gzip.decompress(path.read_bytes())
-    rank = raw[3]
-    shape = np.frombuffer(raw, ">i4", rank, offset=4)
-    return torch.tensor(np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape))
+    """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes.
+
+    Raises:
+        ValueError: If it is no gzip file, no IDX file, or its sizes are not those of its content.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes())
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is no whole gzip file: {error}") from error
+    start = 4 + 4 * raw[3] if len(raw) > 3 else 4  # where the header ends
+    if raw[:3] != b"\0\0\x08" or len(raw) < start:  # 8 stands for unsigned bytes
+        raise ValueError(f"{path} is no IDX file of bytes: it starts with {raw[:4]!r}")
+    shape = np.frombuffer(raw[4:start], ">u4").tolist()
+    if math.prod(shape) != len(raw) - start:
+        raise ValueError(f"{path} claims the shape {shape}, but holds {len(raw) - start} bytes")
+    return torch.tensor(np.frombuffer(raw, np.uint8, offset=start).reshape(shape))
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -145,11 +215,25 @@ class _ArraysOnly(pickle.Unpickler):
         return self.KNOWN[global_name]
 
 
-def read_arrays(path: Path) -> dict[bytes, Any]:
-    """Read one of CIFAR-10's batches: a pickle of a dictionary of arrays and lists.
+def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
+    """Read one of CIFAR-10's batches: a pickle of a dictionary with an array and a list.
+
+    Returns:
+        The bytes of the images, 3072 a row, and their labels.
 
     Raises:
-        ValueError: If it names anything but an array.
+        ValueError: If it names anything but an array, or is no such dictionary.
     """
-    with path.open("rb") as file:
-        return _ArraysOnly(file, encoding="bytes").load()
+    try:
+        with path.open("rb") as file:
+            batch = _ArraysOnly(file, encoding="bytes").load()
+        pixels, labels = batch[b"data"], batch[b"labels"]
+        if pixels.dtype != np.uint8 or pixels.shape != (len(labels), 3072):
+            raise ValueError(f"{pixels.dtype} {pixels.shape} with {len(labels)} labels")
+        if not set(labels) <= set(range(10)):
+            raise ValueError("labels that are no digits")
+        return torch.tensor(pixels), torch.tensor(labels, dtype=torch.long)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        raise ValueError(f"{path} is no batch of CIFAR-10: {error}") from error
