@@ -6,13 +6,14 @@
 # make notebook PAGE=gating   take the text view back
 # make lock   write requirements.txt anew from pyproject.toml
 # make browser   test the built site in a Chromium
+# make contract  run the launch copies as Colab and Binder would
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test serve page text notebook lint unit pages site browser lock clean
+.PHONY: book test serve page text notebook lint unit pages site browser contract lock clean
 
 book: $(READY)
 	@stale=$$($(BIN)/python -m tools.pages stale) && \
@@ -23,7 +24,7 @@ book: $(READY)
 	fi
 	@$(MAKE) --no-print-directory site
 
-test: $(READY) lint unit pages site browser
+test: $(READY) lint unit pages site browser contract
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -32,7 +33,7 @@ lint: $(READY)
 	$(BIN)/pyright
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests --ignore=tests/browser
+	$(BIN)/python -m pytest tests --ignore=tests/browser --ignore=tests/contract
 
 pages: $(READY)
 	$(BIN)/python -m pytest --nbval book/
@@ -45,6 +46,10 @@ site: $(READY)
 # Every page in a real Chromium; says so and skips where the machine has none.
 browser: $(READY)
 	$(BIN)/python -m pytest tests/browser -rs
+
+# The launch copies on a machine that has what Colab and Binder lend, and no checkout.
+contract: $(READY)
+	$(BIN)/python -m pytest tests/contract -rs
 
 serve: $(READY)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -34,7 +34,7 @@ def empty_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[P
 
 def idx(array: np.ndarray) -> bytes:
     head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
-    return gzip.compress(head + array.astype(np.uint8).tobytes())
+    return gzip.compress(head + array.astype(np.uint8).tobytes(), mtime=0)
 
 
 @pytest.fixture

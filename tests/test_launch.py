@@ -15,10 +15,19 @@ from tools.notebook import code_cells
 RAW = re.compile(r"```\{|:::|\{[\w-]+\}`|^:\w+:", re.M)
 
 
+RAN = {"seconds": 12.3, "scale": "cpu", "device": "CPU", "cores": 2}
+
+
+def as_executed(slug: str) -> nbformat.NotebookNode:
+    page = pages.read(slug)
+    page.metadata["ddl"] = dict(RAN)
+    return page
+
+
 @pytest.fixture
-def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def executed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every page count as executed, with its stored text outputs."""
-    monkeypatch.setattr(pages, "checked", pages.read)
+    monkeypatch.setattr(pages, "checked", as_executed)
 
 
 @pytest.mark.parametrize("slug", pages.slugs())
@@ -46,9 +55,32 @@ def test_first_code_cell_installs_beside_torch_and_numpy(executed: None) -> None
     copy = launch.launch_copy("gating", "git+https://example.org/x@abc")
     first = code_cells(copy)[0].source
     ast.parse(first)
-    assert "ddl @ git+https://example.org/x@abc" in first
+    assert "ddl[keras] @ git+https://example.org/x@abc" in first
     assert '("torch", "numpy")' in first
     assert copy.cells[0].source.startswith("# ")  # the question stays on top
+    assert "took 12 seconds at `cpu` size on a CPU with 2 cores" in copy.cells[1].source
+
+
+def test_buttons_lead_to_the_copies_of_the_runs_own_repository(
+    executed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    if not config["sphinx"]["config"]["ddl_repository"]:
+        assert launch.buttons("gating") == {}
+        with pytest.raises(RuntimeError, match="no repository"):
+            launch.write_branch(tmp_path)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
+    launch.write_branch(tmp_path)
+    readme = (tmp_path / "README.md").read_text()
+    for slug in pages.slugs():
+        for address in launch.buttons(slug).values():
+            assert "someone/fork" in address
+            name = re.search(r"(?:launch/|labpath=)(\w+\.ipynb)$", address)
+            assert name is not None
+            assert (tmp_path / name[1]).is_file()
+            assert address in readme
+    assert (tmp_path / ".binder" / "environment.yml").is_file()
 
 
 def test_source_is_this_commit_of_the_runs_own_repository(
@@ -83,7 +115,7 @@ def test_copies_hold_nothing_for_the_site_alone(
     executed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def with_payload(slug: str) -> nbformat.NotebookNode:
-        page = pages.read(slug)
+        page = as_executed(slug)
         data = {"text/plain": "x", "application/vnd.ddl.interactive+json": {"models": "PAYLOAD"}}
         cell = code_cells(page)[0]
         cell.outputs = [nbformat.v4.new_output("display_data", data)]

@@ -194,7 +194,7 @@ def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
     page = (html / "page.html").read_text()
     assert '<link rel="canonical" href="https://example.org/name/page.html">' in page
     assert "https://colab.research.google.com/github/someone/book/blob/launch/page.ipynb" in page
-    assert "https://mybinder.org/v2/gh/someone/book/launch?urlpath=lab/tree/page.ipynb" in page
+    assert "https://mybinder.org/v2/gh/someone/book/launch?labpath=page.ipynb" in page
     assert 'href="launch/page.ipynb" download' in page
     copy = (html / "launch" / "page.ipynb").read_text()
     assert "git+https://github.com/someone/book@0123456789abcdef" in copy

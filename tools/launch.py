@@ -5,15 +5,18 @@
 A launch copy begins with a cell that installs `ddl` from the very commit that
 built the page, beside the torch and numpy that are there. Its text is plain
 Markdown: Colab and Jupyter show directives and roles as they are written.
+The folder is what branch `launch` holds: the copies, a readme and Binder's files.
 
 Usage: python -m tools.launch FOLDER
 """
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from nbformat import NotebookNode
@@ -24,16 +27,39 @@ from ddl.interactive import INTERACTIVE_MIME
 from tools import pages
 from tools.notebook import code_cells, write
 
+BRANCH = "launch"
+# pip keeps a package of the same version, whatever its commit: so another one goes first.
 INSTALL = """\
 # The book's package, from the commit that made this page; torch and numpy stay as they are.
-import importlib.metadata
 import subprocess
 import sys
+from importlib import metadata
+from importlib.util import find_spec
 
-kept = [f"{{name}}=={{importlib.metadata.version(name)}}" for name in ("torch", "numpy")]
-package = "ddl @ {source}"
-subprocess.run([sys.executable, "-m", "pip", "install", "-q", *kept, package], check=True)"""
+package = "ddl[keras] @ {source}"
+pip = [sys.executable, "-m", "pip"]
+found = [ddl.read_text("direct_url.json") or "" for ddl in metadata.distributions(name="ddl")]
+if not any("{commit}" in origin for origin in found):
+    here = [name for name in ("torch", "numpy") if find_spec(name)]
+    kept = [f"{{name}}=={{metadata.version(name)}}" for name in here]
+    if found:
+        subprocess.run([*pip, "uninstall", "-q", "-y", "ddl"], check=True)
+    subprocess.run([*pip, "install", "-q", *kept, package], check=True)"""
 BY_HAND = "Before the first cell, install the book's package from its clone: `pip install -e .`"
+ABOUT = """\
+When the book was built, this page took {seconds:.0f} seconds at `{scale}` size on {device}.
+Here it runs at `gpu` size where there is a GPU, else at `cpu` size.
+For a quick trial, which checks no claim, run `%env DDL_SCALE=smoke` before anything else."""
+README = """\
+# Demonstrated Deep Learning: notebooks to run
+
+The pages of the book as plain notebooks, with the outputs of the run that built it.
+The first cell of each installs the book's package from commit {commit}.
+Written anew at each publication from [{repository}](https://github.com/{repository}):
+changes belong there.
+
+{pages}
+"""
 DIRECTIVE = re.compile(r"```\{([\w-]+)\} *(.*?)\n(.*?)```", re.S)
 ROLE = re.compile(r"\{doc\}`(.+?) *<(\w+)>`")
 
@@ -53,6 +79,26 @@ def package_source() -> str:
         git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
         commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
     return f"git+https://github.com/{repository()}@{commit}"
+
+
+def install_code(source: str) -> str:
+    """Return the code that installs `ddl` from ``source``, which ends in ``@`` and a commit."""
+    return INSTALL.format(source=source, commit=source.rpartition("@")[2])
+
+
+def buttons(slug: str) -> dict[str, str]:
+    """Return what a page's launch buttons say, and where they lead; none without a repository."""
+    if not repository():
+        return {}
+    colab = f"https://colab.research.google.com/github/{repository()}/blob/{BRANCH}/{slug}.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{repository()}/{BRANCH}?labpath={slug}.ipynb"
+    return {"Run on Colab": colab, "Run on Binder": binder}
+
+
+def about(run: dict[str, Any]) -> str:
+    """Return how long a page took, on what and at which size, as it stands under its title."""
+    device = f"a CPU with {run['cores']} cores" if run["device"] == "CPU" else run["device"]
+    return ABOUT.format(**(run | {"device": device}))
 
 
 def plain_markdown(text: str, site: str = "") -> str:
@@ -108,8 +154,9 @@ def launch_copy(slug: str, source: str, site: str = "") -> NotebookNode:
                 output.get("data", {}).pop(kind, None)
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
         cell.metadata.pop("mystnb", None)
-    first = new_code_cell(INSTALL.format(source=source)) if source else new_markdown_cell(BY_HAND)
-    cells = [page.cells[0], first, *page.cells[1:]]
+    first = new_code_cell(install_code(source)) if source else new_markdown_cell(BY_HAND)
+    how_long = new_markdown_cell(about(executed.metadata["ddl"]))
+    cells = [page.cells[0], how_long, first, *page.cells[1:]]
     for cell in cells:
         cell.pop("id", None)
         if cell.cell_type == "markdown":
@@ -129,7 +176,32 @@ def write_copies(folder: Path) -> None:
         write(launch_copy(slug, source, site), folder / f"{slug}.ipynb")
 
 
+def write_branch(folder: Path) -> None:
+    """Write all that branch `launch` holds.
+
+    Raises:
+        RuntimeError: If the repository has no name, so that nothing could be installed.
+    """
+    source = package_source()
+    if not source:
+        raise RuntimeError("no repository: name it in GITHUB_REPOSITORY or in _config.yml")
+    write_copies(folder)
+    lines = []
+    for slug in pages.slugs():
+        title = pages.read(slug).cells[0].source.split("\n")[0].removeprefix("# ")
+        links = [f"[{name}]({address})" for name, address in buttons(slug).items()]
+        lines.append(f"- [{title}]({slug}.ipynb): {', '.join(links)}")
+    about = {"repository": repository(), "commit": source.rpartition("@")[2]}
+    (folder / "README.md").write_text(README.format(pages="\n".join(lines), **about))
+    binder = folder / ".binder"
+    binder.mkdir(exist_ok=True)
+    shutil.copy(pages.ROOT / ".binder" / "environment.yml", binder)
+    post_build = binder / "postBuild"
+    post_build.write_text(f"#!/usr/bin/env python3\n{install_code(source)}\n")
+    post_build.chmod(0o755)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    write_copies(Path(sys.argv[1]))
+    write_branch(Path(sys.argv[1]))

@@ -40,13 +40,12 @@ EAGER = 1  # pictures of a page that load at once
 
 
 def configure(app: Sphinx, config: Config) -> None:
-    """Name the site's own files, its address and its repository."""
+    """Name the site's own files and its address."""
     config.html_static_path.append(str(WEB / "static"))
     config.templates_path.append(str(WEB / "templates"))
     address = (os.environ.get("DDL_SITE_URL") or config["html_baseurl"]).rstrip("/") + "/"
     config.html_baseurl = config["ogp_site_url"] = address
     config["notfound_urls_prefix"] = urlsplit(address).path  # a missing page may be anywhere
-    config.html_context["ddl_repository"] = launch.repository()
 
 
 def slim(
@@ -58,6 +57,7 @@ def slim(
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
     context["ddl_launch"] = page if page in pages.slugs() else ""
     if context["ddl_launch"]:
+        context["ddl_buttons"] = launch.buttons(page)
         context["ddl_run"] = pages.executed(page).metadata["ddl"]
     if "body" in context:
         context["body"] = with_lazy_pictures(context["body"])
