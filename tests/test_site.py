@@ -21,6 +21,7 @@ chapters:
 - file: page
 - file: ledger
 - file: status
+- file: full_size
 """
 TEXT = """---
 kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -129,8 +130,9 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(pages.ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
     (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
     (root / "book").mkdir()
-    for name in ("ledger.md", "references.bib", "status.md"):
+    for name in ("ledger.md", "references.bib", "status.md", "full_size.md", "full_size.yml"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
+    shutil.copytree(pages.ROOT / "results", root / "results")
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
     (root / "_toc.yml").write_text(TOC)
     (root / "drafts").mkdir()
@@ -168,6 +170,17 @@ def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
     assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)
     assert f"{today:%Y-%m-%d}" in row or f"{today - timedelta(days=1):%Y-%m-%d}" in row
+
+
+def test_full_size_shows_the_recipes_scores_and_what_was_not_run(small_book: Path) -> None:
+    page = (small_book / "_build" / "html" / "full_size.html").read_text()
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    stored = json.loads((pages.ROOT / "results" / "denoising_cpu.json").read_text())
+    name, value = next(iter(stored["scores"].items()))
+    assert f"{name} cpu size {value:.4g} gpu size not run" in text
+    assert "8.75 (He et al. 2015, table 6)" in text
+    assert f"commit {stored['commit'][:12]}" in text
+    assert "python -m ddl.recipes residual --scale gpu --out results/residual_gpu.json" in text
 
 
 def test_prose_is_new_and_nothing_runs(small_book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
