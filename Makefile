@@ -7,13 +7,14 @@
 # make lock   write requirements.txt anew from pyproject.toml
 # make browser   test the built site in a Chromium
 # make contract  run the launch copies as Colab and Binder would
+# make pack      the teacher's pack: the site to read offline, with its notebooks
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test serve page text notebook lint unit pages site browser contract lock clean
+.PHONY: book test serve page text notebook lint unit pages site browser contract pack lock clean
 
 book: $(READY)
 	@stale=$$($(BIN)/python -m tools.pages stale) && \
@@ -50,6 +51,9 @@ browser: $(READY)
 # The launch copies on a machine that has what Colab and Binder lend, and no checkout.
 contract: $(READY)
 	$(BIN)/python -m pytest tests/contract -rs
+
+pack: $(READY)
+	$(BIN)/python -m tools.pack _build/demonstrated-deep-learning.zip
 
 serve: $(READY)
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -140,7 +140,7 @@ def test_a_site_opened_from_a_folder_says_what_it_needs(browser) -> None:
     page = context.new_page()
     page.goto((SITE / "gating.html").as_uri())
     page.locator(".ddl-start").first.click()
-    assert "make serve" in page.locator("[role=alert]").first.text_content()
+    assert "http.server" in page.locator("[role=alert]").first.text_content()
     context.close()
 
 

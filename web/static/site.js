@@ -42,7 +42,8 @@
       try {
         if (location.protocol === "file:") {
           throw new Error(
-            "Interactive figures need a web server. In the book's folder run: make serve",
+            "Interactive figures need a web server. In the site's folder run: " +
+              "python3 -m http.server --bind 127.0.0.1 8000, and open http://127.0.0.1:8000",
           );
         }
         const [figure, numbers] = await Promise.all([
