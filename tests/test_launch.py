@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
@@ -15,12 +16,12 @@ from tools.notebook import code_cells
 RAW = re.compile(r"```\{|:::|\{[\w-]+\}`|^:\w+:", re.M)
 
 
-RAN = {"seconds": 12.3, "scale": "cpu", "device": "CPU", "cores": 2}
+RUN = {"seconds": 12.4, "scale": "cpu", "device": "CPU", "cores": 2}
 
 
 def as_executed(slug: str) -> nbformat.NotebookNode:
     page = pages.read(slug)
-    page.metadata["ddl"] = dict(RAN)
+    page.metadata["ddl"] = dict(RUN)
     return page
 
 
@@ -28,6 +29,14 @@ def as_executed(slug: str) -> nbformat.NotebookNode:
 def executed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every page count as executed, with its stored text outputs."""
     monkeypatch.setattr(pages, "checked", as_executed)
+
+
+@pytest.fixture
+def fork(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let this be a run of somebody's fork on GitHub."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
+    monkeypatch.setenv("GITHUB_SHA", "0123456789abcdef")
+    return "someone/fork"
 
 
 @pytest.mark.parametrize("slug", pages.slugs())
@@ -58,29 +67,43 @@ def test_first_code_cell_installs_beside_torch_and_numpy(executed: None) -> None
     assert "ddl[keras] @ git+https://example.org/x@abc" in first
     assert '("torch", "numpy")' in first
     assert copy.cells[0].source.startswith("# ")  # the question stays on top
-    assert "took 12 seconds at `cpu` size on a CPU with 2 cores" in copy.cells[1].source
 
 
-def test_buttons_lead_to_the_copies_of_the_runs_own_repository(
-    executed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
-    if not config["sphinx"]["config"]["ddl_repository"]:
-        assert launch.buttons("gating") == {}
-        with pytest.raises(RuntimeError, match="no repository"):
-            launch.write_branch(tmp_path)
-    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
+def test_copy_says_how_long_it_took_on_what(executed: None) -> None:
+    copy = launch.launch_copy("gating", "")
+    assert copy.cells[0].source.startswith("# ")
+    assert "12 seconds at `cpu` size on a CPU with 2 cores" in copy.cells[1].source
+    assert "on Tesla T4" in launch.about(RUN | {"device": "Tesla T4", "scale": "gpu"})
+
+
+def test_branch_holds_what_the_buttons_name(executed: None, fork: str, tmp_path: Path) -> None:
     launch.write_branch(tmp_path)
-    readme = (tmp_path / "README.md").read_text()
+    files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    named = set()
     for slug in pages.slugs():
-        for address in launch.buttons(slug).values():
-            assert "someone/fork" in address
-            name = re.search(r"(?:launch/|labpath=)(\w+\.ipynb)$", address)
-            assert name is not None
-            assert (tmp_path / name[1]).is_file()
-            assert address in readme
-    assert (tmp_path / ".binder" / "environment.yml").is_file()
+        colab, binder = map(urlsplit, launch.buttons(slug).values())
+        assert colab.netloc == "colab.research.google.com"
+        found = re.fullmatch(r"/github/(.+/.+)/blob/launch/(.+)", colab.path)
+        assert found is not None
+        assert found.groups() == (fork, f"{slug}.ipynb")
+        assert (binder.netloc, binder.path) == ("mybinder.org", f"/v2/gh/{fork}/launch")
+        assert parse_qs(binder.query) == {"labpath": [found[2]]}
+        named.add(found[2])
+    assert files == named | {"README.md", ".binder/environment.yml", ".binder/postBuild"}
+    readme = (tmp_path / "README.md").read_text()
+    assert set(re.findall(r"\((\w+\.ipynb)\)", readme)) == named
+    assert all(url in readme for slug in pages.slugs() for url in launch.buttons(slug).values())
+    for text in [readme, *((tmp_path / name).read_text() for name in named)]:
+        assert "0123456789abcdef" in text
+
+
+def test_without_a_repository_there_is_nothing_to_launch(
+    executed: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "repository", lambda: "")
+    assert launch.buttons("gating") == {}
+    with pytest.raises(RuntimeError, match="GITHUB_REPOSITORY"):
+        launch.write_branch(tmp_path)
 
 
 def test_source_is_this_commit_of_the_runs_own_repository(

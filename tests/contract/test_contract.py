@@ -168,3 +168,19 @@ def test_binder_builds_the_package_beside_them(
     assert {name: after[name] for name in before} == before
     with_torch = "import os; os.environ['KERAS_BACKEND'] = 'torch'; import ddl, keras"
     machine.run(machine.python, "-c", with_torch, cwd=place / "empty")
+
+
+def test_repo2docker_takes_both_files(
+    ready: tuple[Machine, dict[str, str]], branch: Path, place: Path
+) -> None:
+    machine, _ = ready
+    pip = [machine.python, "-m", "pip", "install", "-q"]
+    machine.run(*pip, "jupyter-repo2docker", cwd=place)  # the newest, as Binder runs it
+    for name, files in (("main", pages.ROOT / ".binder"), ("launch", branch / ".binder")):
+        root = place / "dry" / name
+        shutil.copytree(files, root / ".binder")
+        dry_run = f"{machine.python} -m repo2docker --no-build --debug {root} 2>&1"
+        steps = machine.run("bash", "-c", dry_run, cwd=place)
+        assert "Building conda environment for python=3.12" in steps
+        assert 'env update -p ${NB_PYTHON_PREFIX} --file ".binder/environment.yml"' in steps
+        assert "RUN ./.binder/postBuild" in steps
