@@ -32,6 +32,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff format --check --line-length 88 book/*.ipynb
 	$(BIN)/pyright
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --pedantic --quiet .github
 
 unit: $(READY)
 	$(BIN)/python -m pytest tests --ignore=tests/browser --ignore=tests/contract
@@ -74,13 +77,14 @@ $(READY): requirements.txt pyproject.toml web/package-lock.json
 
 # torch is named here because the newest one is not always the one to build with:
 # 2.13.0 is also at hand without CUDA. "+cpu" goes: other machines take their own build.
+# So do CUDA's packages, which a lock made on a machine with CUDA would hold.
 TORCH := 2.13.0
 lock:
 	rm -rf _build/lock
 	$(PYTHON) -m venv _build/lock
-	_build/lock/bin/python -m pip install --quiet torch==$(TORCH) ".[book,keras,test]"
+	_build/lock/bin/python -m pip install --quiet "torch==$(TORCH)" ".[book,keras,test]"
 	echo "# Written by \`make lock\`: what the book is built and tested with." > requirements.txt
-	_build/lock/bin/python -m pip freeze --exclude ddl | sed 's/+cpu$$//' >> requirements.txt
+	_build/lock/bin/python -m pip freeze --all --exclude pip --exclude ddl | sed 's/+[a-z0-9]*$$//; /^\(cuda\|nvidia\)-/d; /^triton==/d' >> requirements.txt
 	rm -rf _build/lock
 
 clean:

@@ -1,0 +1,86 @@
+"""The lock and pyproject.toml say the same, and the lock leaves nothing open."""
+
+import importlib.metadata
+import re
+import sys
+import tomllib
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tools import pages
+
+PROJECT = tomllib.loads((pages.ROOT / "pyproject.toml").read_text())["project"]
+DIRECT = [
+    Requirement(text)
+    for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for text in group
+]
+
+
+def lock() -> dict[str, str]:
+    """Return the pins: versions by name."""
+    lines = (pages.ROOT / "requirements.txt").read_text().splitlines()
+    pins = [re.fullmatch(r"([\w.-]+)==([\w.!]+)", line) for line in lines if line[:1] != "#"]
+    assert all(pins), "a line of requirements.txt is no name==version"
+    return {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
+
+
+def closure(requirements: list[Requirement], *, without: str = "") -> set[str]:
+    """Return all that these bring along here, as the installed packages say it."""
+    found: set[str] = set()
+    waiting = [(r, frozenset({""})) for r in requirements]
+    done = set()
+    while waiting:
+        requirement, extras = waiting.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in extras):
+            continue
+        name = canonicalize_name(requirement.name)
+        found.add(name)
+        if name == without or (name, frozenset(requirement.extras)) in done:
+            continue
+        done.add((name, frozenset(requirement.extras)))
+        asked = frozenset({"", *requirement.extras})
+        children = importlib.metadata.requires(name) or []
+        waiting += [(Requirement(text), asked) for text in children]
+    return found
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=str)
+def test_the_lock_keeps_to_the_bounds(requirement: Requirement) -> None:
+    pin = lock()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(pin, prereleases=True)
+
+
+def test_the_lock_is_what_is_installed() -> None:
+    pins = lock()
+    needed = closure(DIRECT) & set(pins)
+    installed = {name: importlib.metadata.version(name).split("+")[0] for name in needed}
+    assert installed == {name: pins[name] for name in needed}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need other packages")
+def test_the_lock_is_complete() -> None:
+    """Down to the last package; only what CUDA builds of torch name themselves is left to them."""
+    missing = closure(DIRECT) - set(lock())
+    assert not missing & closure(DIRECT, without="torch")
+    assert not missing or torch.version.cuda
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the lock is made with Python 3.11")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems need other packages")
+def test_the_lock_has_nothing_else() -> None:
+    assert not set(lock()) - closure(DIRECT)
+
+
+def test_the_lock_suits_machines_without_cuda() -> None:
+    assert not [name for name in lock() if name.startswith(("nvidia", "cuda", "triton"))]
+
+
+def test_torch_is_the_one_that_make_lock_names() -> None:
+    named = re.search(r"^TORCH := (\S+)$", (pages.ROOT / "Makefile").read_text(), re.M)
+    assert named
+    assert named[1] == lock()["torch"]
