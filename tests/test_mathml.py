@@ -73,6 +73,7 @@ def test_a_minus_is_a_sign_or_a_difference(latex: str, form: str) -> None:
         (r"2\,\operatorname{relu}(h)", "2 relu(h)"),
         (r"a\, - \log\; x", "a −log x"),
         (r"\log |x|", "log |x|"),
+        (r"\text{if } x", "if\u00a0x"),
         (r"\sin x, \cos x", "sin x,cos x"),
     ],
 )

@@ -51,8 +51,9 @@ def _space(row: Element) -> None:
             spaced = True
             continue
         core = _core(node)
-        text = (core.text or "").strip().replace("\\|", "‖")
-        core.text = text or core.text
+        if core.text == r"\|":  # what the converter leaves of \big\|
+            core.text = "‖"
+        text = (core.text or "").strip()
         if text in (*OPEN, *CLOSED):
             core.tag = "mo"
             core.attrib.setdefault("stretchy", "false")

@@ -14,6 +14,7 @@ SUBPATH = "/name/"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 VIEWS = {"desktop": (1300, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
+AXE = pages.ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -86,3 +87,25 @@ class Visit:
         """Open a page of the site and wait until nothing more is loaded."""
         self.page.goto(f"{self.address}{name}.html", wait_until="networkidle")
         return self.page
+
+    def start(self, name: str) -> Page:
+        """Open a page and start its interactive figure."""
+        page = self.open(name)
+        page.click(".ddl-start")
+        page.wait_for_selector("[data-started]")
+        return page
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than the window."""
+        node = "document.documentElement"
+        return self.page.evaluate(f"{node}.scrollWidth - {node}.clientWidth")
+
+    def faults(self, where: str = "document") -> list[str]:
+        """Return what axe finds wrong with the page as it stands, or with a part of it."""
+        self.page.evaluate(AXE.read_text())
+        result = self.page.evaluate(f"axe.run({where}, {{resultTypes: ['violations']}})")
+        return [
+            f"{fault['id']}: {node['html'][:150]}"
+            for fault in result["violations"]
+            for node in fault["nodes"][:3]
+        ]
