@@ -62,6 +62,7 @@ class Visit:
         self.complaints: list[str] = []
         self.loaded: list[tuple[str, int]] = []
         self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(120_000)  # a busy machine draws slowly
         self.page.route("**/*", self._gate)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -24,7 +24,7 @@ export function start(stage, { depths, errors }) {
     const scale = axes(surface, { x: [-0.5, depths.length - 0.5], y: [0, 100], ylabel: "wrong in %" });
     const { paper } = theme(); // the axis counts depths, not numbers
     context.fillStyle = paper;
-    context.fillRect(0, height - 34, width, 34);
+    context.fillRect(0, height - 31, width, 31); // below the zero
     context.fillStyle = ink;
     context.textAlign = "center";
     depths.forEach((layers, k) => context.fillText(`${layers} layers`, scale.x(k), height - 18));
