@@ -30,7 +30,7 @@ def scaled_dot_product_attention(
         mask: True where a query may look at a key; everywhere without.
 
     Returns:
-        What each query has read, and its weights: they sum to 1 over the keys.
+        What each query has read, and its weights, which sum to 1 over the keys.
 
     Raises:
         ValueError: If queries and keys differ in length, keys and values in number,
@@ -75,7 +75,7 @@ def causal_mask(length: int) -> Bool[Tensor, "length length"]:
         length: Number of positions.
 
     Returns:
-        True on and below the diagonal: row i may look at columns 0 to i.
+        True on and below the diagonal, so that row i may look at columns 0 to i.
 
     Raises:
         ValueError: If ``length`` is less than 1.

@@ -96,7 +96,7 @@ def softmax_gate(
         values: One row for each choice.
 
     Returns:
-        The mixed values, and the weights: positive, summing to 1 over the choices.
+        The mixed values, and the weights, which are positive and sum to 1 over the choices.
 
     Raises:
         ValueError: If there is not one value for each score.

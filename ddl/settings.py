@@ -4,8 +4,11 @@ Three environment variables steer every page: ``DDL_SCALE`` (its size),
 ``DDL_SEED`` (its random numbers) and ``DDL_DATA`` (its data, see `ddl.data`).
 """
 
+import importlib.metadata
 import os
-from typing import TypeVar
+import platform
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import torch
 
@@ -16,6 +19,11 @@ Number = TypeVar("Number", int, float)
 def device() -> torch.device:
     """Return the device that pages compute on: the GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_name() -> str:
+    """Return what people call the device: the GPU's model, or CPU."""
+    return torch.cuda.get_device_name() if device().type == "cuda" else "CPU"
 
 
 def scale() -> str:
@@ -83,5 +91,26 @@ def seed() -> torch.Generator:
 
 def about_this_run() -> None:
     """Print the size, device, seed and torch version of this run, for the top of a page."""
-    where = torch.cuda.get_device_name() if device().type == "cuda" else "CPU"
-    print(f"This run: {scale()} size on {where}, seed {seed_value()}, torch {torch.__version__}")
+    print(
+        f"This run: {scale()} size on {device_name()}, seed {seed_value()}, "
+        f"torch {torch.__version__}"
+    )
+
+
+def provenance(*packages: str) -> dict[str, Any]:
+    """Return when, on what and with which versions something is made now.
+
+    Args:
+        packages: Installed packages whose versions count, beside Python's.
+
+    Returns:
+        ``ended``, the minute in UTC; ``device``; ``versions`` by name.
+    """
+    return {
+        "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "device": device_name(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in packages},
+        },
+    }

@@ -1,8 +1,11 @@
+import re
+import sys
+
 import pytest
 import torch
 
 import ddl
-from ddl.settings import budget, scale, seed, seed_value
+from ddl.settings import budget, provenance, scale, seed, seed_value
 
 
 @pytest.mark.parametrize(("size", "epochs"), [("smoke", 2), ("cpu", 5), ("gpu", 20)])
@@ -54,3 +57,19 @@ def test_a_page_says_how_it_ran(
     ddl.about_this_run()
     assert "cpu size" in (out := capsys.readouterr().out)
     assert "seed 7" in out
+
+
+def test_provenance_says_when_on_what_and_with_which_versions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    here = provenance("torch")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", here["ended"])
+    assert here["device"] == "CPU"
+    assert here["versions"] == {
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+    }
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "some GPU")
+    assert provenance()["device"] == "some GPU"

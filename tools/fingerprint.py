@@ -38,18 +38,15 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
 @cache
 def surroundings(root: Path) -> list[str]:
     """Return what all pages depend on beside their own code."""
-    import torch
-
     from ddl import scale
     from ddl.data import digits_are_real
-    from ddl.settings import seed_value
+    from ddl.settings import device_name, seed_value
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return [
         (root / "requirements.txt").read_text(),
         sys.version,
         f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
-        f"device {gpu} scale {scale()} seed {seed_value()}",
+        f"device {device_name()} scale {scale()} seed {seed_value()}",
     ]
 
 

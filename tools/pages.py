@@ -13,13 +13,11 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
 """
 
 import importlib
-import importlib.metadata
 import os
 import re
 import shutil
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,24 +128,17 @@ def fingerprint_of(slug: str) -> str:
 
 
 def this_run() -> dict[str, Any]:
-    """Return when, on what and with which versions pages are executed now."""
-    import torch
-
+    """Return when, on what, at which size and with which versions pages are executed now."""
     from ddl import scale
     from ddl.data import digits_are_real
-    from ddl.settings import seed_value
+    from ddl.settings import provenance, seed_value
 
     return {
-        "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        **provenance("torch", "numpy", "matplotlib"),
         "cores": os.cpu_count(),
         "scale": scale(),
         "seed": seed_value(),
         "digits": "MNIST" if digits_are_real() else "drawn",
-        "versions": {
-            "python": sys.version.split()[0],
-            **{name: importlib.metadata.version(name) for name in ("torch", "numpy", "matplotlib")},
-        },
     }
 
 

@@ -45,7 +45,8 @@ def unpack(
     """
 
     def part(name: str) -> dict[str, Tensor]:
-        return {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(name)}
+        start = f"{name}."
+        return {k.removeprefix(start): t for k, t in tensors.items() if k.startswith(start)}
 
     model.load_state_dict(part("model"))
     if average:

@@ -1,34 +1,15 @@
 """What a recipe leaves behind: its scores, and all one needs to know to believe them."""
 
-import importlib.metadata
 import json
 import os
 import subprocess
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ddl.recipes.workshop import Run
-
-
-def provenance(run: Run) -> dict[str, Any]:
-    """Return when, on what, with which versions and from which commit a run was made."""
-    on_gpu = run.fabric.device.type == "cuda"
-    packages = ("torch", "numpy", "lightning-fabric", "safetensors")
-    return {
-        "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "device": torch.cuda.get_device_name() if on_gpu else "CPU",
-        "processes": run.fabric.world_size,
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "python": sys.version.split()[0],
-            **{name: importlib.metadata.version(name) for name in packages},
-        },
-        "commit": commit(Path(__file__).parent),
-    }
+from ddl.settings import provenance
 
 
 def commit(folder: Path) -> str | None:
@@ -64,7 +45,10 @@ def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dic
         "options": settings,
         "trainings": run.trainings,
         "seconds": round(seconds, 1),
-        **provenance(run),
+        **provenance("torch", "numpy", "lightning-fabric", "safetensors"),
+        "processes": run.fabric.world_size,
+        "threads": torch.get_num_threads(),
+        "commit": commit(Path(__file__).parent),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
