@@ -52,6 +52,7 @@ plt.show()
 
 ```{code-cell} ipython3
 claim("The value is small", VALUE, below=100)
+claim("The value is positive", VALUE, above=0)
 ```
 
 ```{exercise} A question
@@ -165,7 +166,7 @@ def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
     row = re.sub(r"<[^>]+>|\s+", " ", status[status.index("<tbody>") : status.index("</tbody>")])
     assert "cpu size, seed 1, drawn digits" in row
     assert f"torch {torch.__version__}" in row
-    assert "1 holds" in row
+    assert "2 hold " in row
     page = (small_book / "_build" / "html" / "page.html").read_text()
     assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)

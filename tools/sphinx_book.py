@@ -80,7 +80,9 @@ class PageStatus(SphinxDirective):
         )
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         verdicts = Counter(claim["verdict"] for claim in claims(slug))
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+        if verdicts["holds"] > 1:
+            verdicts["hold"] = verdicts.pop("holds")
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
         texts = (run["ended"], on, f"{run['seconds']:.0f}", versions, counts)
         page = nodes.reference(text=slug, refuri=f"{slug}.html", internal=True)
         return [page, *map(nodes.Text, texts)]
