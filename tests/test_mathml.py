@@ -109,3 +109,12 @@ def test_a_formula_and_its_full_stop_stay_on_one_line(before: str, after: str, t
     wrapped = list(document.findall(nodes.inline))
     assert [node.astext() for node in wrapped] == ([tied] if tied else [])
     assert paragraph.astext() == before + "x" + after
+
+
+def test_what_is_tied_is_found_by_its_place_not_by_its_words() -> None:
+    document = publish_doctree("")
+    paragraph = nodes.paragraph("", "", nodes.Text("("), nodes.emphasis("", "a"), nodes.Text("."))
+    paragraph += [nodes.Text("("), nodes.math("x", "x"), nodes.Text(".")]
+    document += paragraph
+    Tie(document).run()
+    assert paragraph.astext() == "(a.(x."

@@ -100,23 +100,23 @@ class Tie(SphinxPostTransform):
     def run(self, **kwargs: object) -> None:
         """Wrap both into one node."""
         for math in list(self.document.findall(nodes.math)):
-            siblings = math.parent.children
-            place = siblings.index(math)
-            tied = nodes.inline("", "", classes=["ddl-tied"])
-            if place and isinstance(siblings[place - 1], nodes.Text):
-                text = siblings[place - 1].astext()
-                if text.endswith("("):
-                    math.parent.replace(siblings[place - 1], nodes.Text(text[:-1]))
-                    tied += nodes.Text("(")
-            after = siblings[place + 1] if place + 1 < len(siblings) else None
-            touching = PUNCTUATION.match(after.astext()) if isinstance(after, nodes.Text) else None
-            if not touching and not len(tied):
+            # By place: a text is found by its words, and the same words may stand elsewhere.
+            parent, place = math.parent, math.parent.index(math)
+            before = parent[place - 1] if place else None
+            after = parent[place + 1] if place + 1 < len(parent) else None
+            bracket = isinstance(before, nodes.Text) and before.endswith("(")
+            touching = PUNCTUATION.match(after) if isinstance(after, nodes.Text) else None
+            if not bracket and not touching:
                 continue
-            math.parent.replace(math, tied)
+            tied = nodes.inline("", "", classes=["ddl-tied"])
+            parent[place] = tied
+            if isinstance(before, nodes.Text) and bracket:
+                parent[place - 1] = nodes.Text(before[:-1])
+                tied += nodes.Text("(")
             tied += math
-            if touching and isinstance(after, nodes.Text):
+            if isinstance(after, nodes.Text) and touching:
+                parent[place + 1] = nodes.Text(after[touching.end() :])
                 tied += nodes.Text(touching[0])
-                tied.parent.replace(after, nodes.Text(after.astext()[touching.end() :]))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
