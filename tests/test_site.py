@@ -36,6 +36,14 @@ $$\\left\\lfloor \\frac{a}{b} \\right\\rfloor$$
 ```{code-cell} ipython3
 from ddl import claim
 from ddl.denoising import add_noise
+
+print("plain words")
+```
+
+```{code-cell} ipython3
+import inspect
+
+print(inspect.getsource(add_noise).splitlines()[-1])
 ```
 
 ```{code-cell} ipython3
@@ -229,6 +237,14 @@ def test_hints_and_solutions_are_folded_without_scripts(small_book: Path) -> Non
         assert found is not None
         assert f"<summary>{kind.capitalize()}</summary>" in found[1]
         assert text in found[1]
+
+
+def test_printed_code_has_the_colours_of_code_and_other_words_have_none(small_book: Path) -> None:
+    page = (small_book / "_build" / "html" / "page.html").read_text()
+    words, code = re.findall(r'<div class="output stream highlight-(\S+) .*?</pre>', page, re.S)
+    assert (words, code) == ("myst-ansi", "python")
+    printed = page[page.index("output stream highlight-python") :].partition("</pre>")[0]
+    assert '<span class="k">return</span>' in printed
 
 
 def test_interactive_figure_brings_numbers_and_model(small_book: Path) -> None:
