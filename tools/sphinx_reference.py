@@ -49,11 +49,14 @@ def add_teachers(
             text = " ".join(part.strip() for part in lines[start:end]).removeprefix("Source:")
             lines[start:end] = [f"**Source:** {text.strip()}"]
             break
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()  # Python says it of a named tuple; the name and the type say more
     if what not in ("function", "class", "exception"):
         return
     slugs = teachers(name)
     if slugs:
-        lines += ["", "*On the pages:* " + ", ".join(f":doc:`{slug}`" for slug in slugs), ""]
+        links = (f":doc:`{slug.replace('_', ' ')} <{slug}>`" for slug in slugs)
+        lines += ["", "*On the pages:* " + ", ".join(links), ""]
 
 
 def add_uses(app: Sphinx, doctree: nodes.document) -> None:
