@@ -87,6 +87,7 @@ class Visit:
     def open(self, name: str) -> Page:
         """Open a page of the site and wait until nothing more is loaded."""
         self.page.goto(f"{self.address}{name}.html", wait_until="networkidle")
+        self.page.wait_for_load_state("load")  # a long page on a busy machine idles before it
         return self.page
 
     def start(self, name: str) -> Page:
