@@ -27,6 +27,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
+            "axes.axisbelow": True,  # bars hide the grid, not the grid the bars
             "grid.alpha": 0.25,
             "font.size": 10,
             "legend.edgecolor": "none",  # a pale ground, readable where curves pass behind
@@ -147,6 +148,7 @@ def show_matrix(
                 target.text(column, row, f"{value:g}", ha="center", va="center", fontsize=8)
     target.set_xticks([])
     target.set_yticks([])
+    target.spines[:].set_visible(False)
     target.grid(False)
     target.set_title(title, fontsize=10)
     if axes is None:
