@@ -66,6 +66,14 @@ def test_a_size_that_was_run_is_no_longer_marked(made_up: Path) -> None:
     assert [row[3] for row in body] == ["not run", "2"]
 
 
+def test_a_recipe_without_a_published_figure_has_no_column_for_it(made_up: Path) -> None:
+    source = made_up / "book" / "full_size.yml"
+    source.write_text(source.read_text() + "vae: []\n")
+    head, body = sphinx_recipes.rows("vae")
+    assert head == ["Score", "cpu size", "gpu size"]
+    assert body == [["floor", "0.05712", "not run"]]
+
+
 def test_a_run_says_how_it_was_made() -> None:
     line = sphinx_recipes.made(result())
     for part in (

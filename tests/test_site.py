@@ -19,6 +19,7 @@ TOC = """format: jb-book
 root: intro
 chapters:
 - file: page
+  title: The small page
 - file: ledger
 - file: status
 - file: full_size
@@ -160,6 +161,9 @@ def test_no_stale_output_survives(small_book: Path, monkeypatch: pytest.MonkeyPa
     page, ledger = build(small_book)
     assert "<i>measured</i> 41" in page
     assert ">41<" in re.sub(r"\s*</?p>\s*", "", ledger)
+    heading = re.findall(r"<h2>(.*?)</h2>", ledger)
+    assert "The small page: 2 claims" in re.sub(r"<[^>]+>", "", heading[0])
+    assert 'href="page.html"' in heading[0]
     # The source is the same, the outputs are not: the seed stands for all that they depend
     # on (tests/test_pages.py has the others).
     monkeypatch.setenv("DDL_SEED", "1")
@@ -175,6 +179,7 @@ def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
     assert "cpu size, seed 1, drawn digits" in row
     assert f"torch {torch.__version__}" in row
     assert "2 hold " in row
+    assert "The small page" in row
     page = (small_book / "_build" / "html" / "page.html").read_text()
     assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)

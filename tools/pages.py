@@ -42,6 +42,13 @@ def slugs() -> list[str]:
     return [name for name in files if (BOOK / f"{name}.ipynb").is_file()]
 
 
+def short_title(slug: str) -> str:
+    """Return what the table of contents calls a page, without one its slug."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    titles = dict(re.findall(r"'file': '([^']+)', 'title': '([^']+)'", str(toc)))
+    return titles.get(slug, slug)
+
+
 def prepare_environment() -> None:
     """Set what all kernels of this process inherit: data, no progress bars, no user's settings."""
     os.environ["DDL_PROGRESS"] = "0"

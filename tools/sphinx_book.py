@@ -47,9 +47,8 @@ class ClaimsLedger(SphinxDirective):
             rows = claims(slug)
             if not rows:
                 continue
-            title = nodes.paragraph()
-            title += nodes.strong(text=f"{slug}: {len(rows)} claims")
-            result += [title, self._table(slug, rows)]
+            title = nodes.title("", "", page_link(slug), nodes.Text(f": {len(rows)} claims"))
+            result.append(nodes.section("", title, self._table(slug, rows), ids=[f"of-{slug}"]))
         return result
 
     def _table(self, slug: str, rows: list[dict[str, str]]) -> nodes.table:
@@ -82,10 +81,14 @@ class PageStatus(SphinxDirective):
         verdicts = Counter(claim["verdict"] for claim in claims(slug))
         if verdicts["holds"] > 1:
             verdicts["hold"] = verdicts.pop("holds")
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        counts = ", ".join(f"{count}\N{NO-BREAK SPACE}{verdict}" for verdict, count in sorted(verdicts.items()))
         texts = (run["ended"], on, f"{run['seconds']:.0f}", versions, counts)
-        page = nodes.reference(text=slug, refuri=f"{slug}.html", internal=True)
-        return [page, *map(nodes.Text, texts)]
+        return [page_link(slug), *map(nodes.Text, texts)]
+
+
+def page_link(slug: str) -> nodes.reference:
+    """Return a link to a page, by its short title."""
+    return nodes.reference(text=pages.short_title(slug), refuri=f"{slug}.html", internal=True)
 
 
 def table(

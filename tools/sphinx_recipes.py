@@ -15,7 +15,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from ddl.settings import SCALES
 from tools import pages
-from tools.sphinx_book import table
+from tools.sphinx_book import page_link, table
 
 WANTED = ("cpu", "gpu")  # a column each, run or not
 NOT_RUN = "not run"
@@ -34,7 +34,7 @@ def published() -> dict[str, list[dict[str, Any]]]:
 
 
 def rows(recipe: str) -> tuple[list[str], list[list[str]]]:
-    """Return the table's head and rows.
+    """Return the table's head and rows; "Published" is there only if something is.
 
     Scores are in the order of the results; what was published and not run comes last.
     """
@@ -50,6 +50,8 @@ def rows(recipe: str) -> tuple[list[str], list[list[str]]]:
         said = [f"{f['value']} ({f['source']})" for f in figures if f["score"] == name]
         shown = [NOT_RUN if value is None else f"{value:.4g}" for value in values]
         body.append([name, *shown, "; ".join(said)])
+    if not figures:
+        return head, [row[:-1] for row in body]
     return [*head, "Published"], body
 
 
@@ -82,9 +84,8 @@ class RecipeResults(SphinxDirective):
         self.env.note_reread()
         (recipe,) = self.arguments
         head, body = rows(recipe)
-        sizes = len(head) - 2
         cells = [[nodes.Text(text) for text in row] for row in body]
-        widths = (40, *[max(10, 24 // sizes)] * sizes, 36)
+        widths = [40 if name in ("Score", "Published") else 12 for name in head]
         runs = nodes.bullet_list()
         for result in results(recipe):
             runs += self._item(nodes.Text(made(result)))
@@ -98,7 +99,7 @@ class RecipeResults(SphinxDirective):
             runs += self._item(start, nodes.literal(text=command))
         page = nodes.paragraph()
         page += nodes.Text("The page that teaches it: ")
-        page += nodes.reference(text=recipe, refuri=f"{recipe}.html", internal=True)
+        page += page_link(recipe)
         return [table(head, widths, cells), runs, page]
 
     def _item(self, *content: nodes.Node) -> nodes.list_item:
