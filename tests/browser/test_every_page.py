@@ -29,6 +29,15 @@ CUT = """(found) => found.filter((node) => {
   Object.assign(node.style, { flex: "none", maxWidth: "none" });
   return node.clientWidth > shown;
 }).map((node) => node.textContent)"""
+# Formulas, names and cells that stick out of the text and out of every box that scrolls.
+LOST = """() => {
+  const edge = document.querySelector("article").getBoundingClientRect().right + 1;
+  const scrolls = (node) => /auto|scroll/.test(getComputedStyle(node).overflowX);
+  const boxed = (node) => node && (scrolls(node) || boxed(node.parentElement.closest("article *")));
+  return [...document.querySelectorAll("article :is(math, code, td)")]
+    .filter((node) => node.getBoundingClientRect().right > edge && !boxed(node))
+    .map((node) => node.textContent);
+}"""
 SHIFT = """() => new Promise((done) => {
   new PerformanceObserver((list) => {}).observe({ type: "layout-shift", buffered: true });
   const seen = [];
@@ -47,6 +56,7 @@ def test_page_is_sound(visit, name: str) -> None:
         assert found.foreign == [], where
         assert found.complaints == [], where
         assert found.overflow() <= 0, where
+        assert found.page.evaluate(LOST) == [], where
         assert found.faults() == [], where
         found.context.close()
 

@@ -4,6 +4,11 @@
 (() => {
   const here = new URL("interactive/", document.currentScript.src);
 
+  // Printed code and columns keep their lines, a message is wrapped.
+  for (const printed of document.querySelectorAll(".cell_output pre")) {
+    printed.classList.toggle("ddl-columns", / {2}\S/.test(printed.textContent));
+  }
+
   // A wide block of code, output or table scrolls in its own box; the keyboard must reach it.
   const scrolling = "pre, .table-wrapper, .ddl-formula, .math-wrapper";
   const reach = () => {

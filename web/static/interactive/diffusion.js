@@ -127,7 +127,7 @@ export async function start(stage, numbers, model) {
       const k = Math.floor((value - LOW) * 10);
       if (bins[k] !== undefined) bins[k] += 10 / frame.x.length;
     }
-    cloud.context.fillStyle = colors[5];
+    cloud.context.fillStyle = colors[0];
     bins.forEach((height, k) => {
       const top = scale.y(Math.min(0.8, height));
       cloud.context.fillRect(scale.x(LOW + k / 10), top, scale.x(0.1) - scale.x(0) - 1, scale.y(0) - top);
