@@ -81,7 +81,7 @@ class PageStatus(SphinxDirective):
         verdicts = Counter(claim["verdict"] for claim in claims(slug))
         if verdicts["holds"] > 1:
             verdicts["hold"] = verdicts.pop("holds")
-        counts = ", ".join(f"{count}\N{NO-BREAK SPACE}{verdict}" for verdict, count in sorted(verdicts.items()))
+        counts = ", ".join(f"{verdicts[name]}\N{NO-BREAK SPACE}{name}" for name in sorted(verdicts))
         texts = (run["ended"], on, f"{run['seconds']:.0f}", versions, counts)
         return [page_link(slug), *map(nodes.Text, texts)]
 
