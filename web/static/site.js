@@ -20,6 +20,7 @@
       }
     }
   };
+  reach(); // and again when pictures and fonts are there
   addEventListener("load", reach);
   addEventListener("resize", reach);
 
