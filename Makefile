@@ -7,6 +7,7 @@
 # make lock   write requirements.txt anew from pyproject.toml
 # make browser   test the built site in a Chromium
 # make contract  run the launch copies as Colab and Binder would
+# make bench     measure the package against what people would use instead
 # make pack      the teacher's pack: the site to read offline, with its notebooks
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TORCH := 2.13.0
 
-.PHONY: book test serve page text notebook lint unit pages site browser contract pack lock clean
+.PHONY: book test serve page text notebook lint unit pages site browser contract bench pack lock clean
 
 book: $(READY)
 	@stale=$$($(BIN)/python -m tools.pages stale) && \
@@ -55,6 +56,10 @@ browser: $(READY)
 # The launch copies on a machine that has what Colab and Binder lend, and no checkout.
 contract: $(READY)
 	$(BIN)/python -m pytest tests/contract -rs
+
+bench: $(READY) book
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target _build/peers -r benchmarks/requirements.txt
+	PYTHONPATH=_build/peers $(BIN)/python -m benchmarks --out results/benchmarks.jsonl
 
 pack: $(READY)
 	$(BIN)/python -m tools.pack _build/demonstrated-deep-learning.zip

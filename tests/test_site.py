@@ -23,6 +23,7 @@ chapters:
 - file: ledger
 - file: status
 - file: full_size
+- file: benchmarks
 """
 TEXT = """---
 kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -140,7 +141,8 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(pages.ROOT / "web", root / "web", ignore=shutil.ignore_patterns("node_modules"))
     (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
     (root / "book").mkdir()
-    for name in ("ledger.md", "references.bib", "status.md", "full_size.md", "full_size.yml"):
+    names = ("ledger.md", "status.md", "full_size.md", "full_size.yml", "benchmarks.md")
+    for name in (*names, "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     shutil.copytree(pages.ROOT / "results", root / "results")
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
@@ -184,6 +186,17 @@ def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
     assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)
     assert f"{today:%Y-%m-%d}" in row or f"{today - timedelta(days=1):%Y-%m-%d}" in row
+
+
+def test_benchmarks_shows_each_comparison_with_its_bar(small_book: Path) -> None:
+    page = (small_book / "_build" / "html" / "benchmarks.html").read_text()
+    text = re.sub(r"<[^>]+>|\s+", " ", page)
+    for line in (small_book / "results" / "benchmarks.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        assert found["name"] in text
+        assert found["note"] in text
+        assert f"{found['ended']} UTC, {found['device']}" in text
+    assert "at least 10, reached" in re.sub(" +", " ", text)
 
 
 def test_full_size_shows_the_recipes_scores_and_what_was_not_run(small_book: Path) -> None:
