@@ -30,6 +30,7 @@ def use_style() -> None:
             "axes.axisbelow": True,  # bars hide the grid, not the grid the bars
             "grid.alpha": 0.25,
             "font.size": 10,
+            "axes.titlesize": "medium",
             "legend.edgecolor": "none",  # a pale ground, readable where curves pass behind
             "figure.figsize": (WIDTH, 3.2),
             "figure.constrained_layout.use": True,
@@ -150,6 +151,6 @@ def show_matrix(
     target.set_yticks([])
     target.spines[:].set_visible(False)
     target.grid(False)
-    target.set_title(title, fontsize=10)
+    target.set_title(title)
     if axes is None:
         plt.show()
