@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ddl.gating import softmax_gate
+from ddl.inputs import guard
 
 
 def scaled_dot_product_attention(
@@ -212,3 +213,6 @@ class TransformerBlock(nn.Module):
         read, _ = self.attention(self.norm_1(x), mask=mask)
         x = x + read
         return x + self.mlp(self.norm_2(x))
+
+
+guard(globals())

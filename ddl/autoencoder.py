@@ -11,11 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+from ddl.inputs import at_least_1, guard
 
 
 @dataclass(frozen=True)
@@ -114,10 +110,13 @@ def nearest(
     """Return for each row of ``x`` which of ``points`` is nearest to it.
 
     Raises:
-        ValueError: If ``x`` and ``points`` have different numbers of features.
+        ValueError: If ``x`` and ``points`` have different numbers of features, or hold NaN.
     """
     if x.shape[1] != points.shape[1]:
         raise ValueError(f"points must have {x.shape[1]} features like x, got {points.shape[1]}")
+    for name, rows in (("x", x), ("points", points)):
+        if rows.isnan().any():
+            raise ValueError(f"{name} must not hold NaN, to which nothing is near")
     return torch.cdist(x, points).argmin(dim=1)
 
 
@@ -156,7 +155,7 @@ class KMeans:
             ValueError: If ``steps`` is less than 1, or ``clusters`` is less than 1 or more
                 than there are rows.
         """
-        _check_sizes(steps=steps)
+        at_least_1(steps=steps)
         if not 1 <= clusters <= len(x):
             raise ValueError(f"clusters must be between 1 and {len(x)}, got {clusters}")
         rows = torch.randperm(len(x), generator=generator)[:clusters]
@@ -196,7 +195,7 @@ class LinearAutoencoder(nn.Module):
 
     def __init__(self, features: int, latent: int) -> None:
         super().__init__()
-        _check_sizes(features=features, latent=latent)
+        at_least_1(features=features, latent=latent)
         self.encoder = nn.Linear(features, latent)
         self.decoder = nn.Linear(latent, features)
 
@@ -233,7 +232,7 @@ class ConvAutoencoder(nn.Module):
 
     def __init__(self, latent: int = 8, channels: int = 32) -> None:
         super().__init__()
-        _check_sizes(latent=latent, channels=channels)
+        at_least_1(latent=latent, channels=channels)
         self.latent = latent
         c = channels
         self.encoder = nn.Sequential(
@@ -267,7 +266,7 @@ class ConvAutoencoder(nn.Module):
             raise ValueError(f"images must be (batch, 1, 28, 28), got {tuple(images.shape)}")
         return self.encoder(images).flatten(1)
 
-    def decode(self, z: Float[Tensor, "batch {self.latent}"]) -> Float[Tensor, "batch 1 28 28"]:
+    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the images that codes stand for, g(z)."""
         if z.shape[1:] != (self.latent,):
             raise ValueError(f"z must be (batch, {self.latent}), got {tuple(z.shape)}")
@@ -276,3 +275,6 @@ class ConvAutoencoder(nn.Module):
     def forward(self, images: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the reconstructions, g(f(x))."""
         return self.decode(self.encode(images))
+
+
+guard(globals())

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ddl.inputs import guard
+
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -211,3 +213,6 @@ def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
         if layer.bias is not None:
             layer.bias.copy_(bias)
     return layer
+
+
+guard(globals())

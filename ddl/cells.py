@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ddl.inputs import guard
+
 CHUNK = 32  # images drawn at once: 32 x 4096 pixels x 36 points are 19 MB
 
 # Lengths are pixels, shades run from 0 (black) to 1 (white).
@@ -140,3 +142,6 @@ def _smooth(
     direction, phase = 2 * math.pi * torch.rand(2, count, 1, 1, generator=generator)
     wave = torch.cat([direction.cos(), direction.sin()], dim=1) * math.pi / WAVELENGTH
     return (0.5 + 0.5 * torch.sin(pixels @ wave + phase)).squeeze(2)
+
+
+guard(globals())

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ddl.inputs import guard
 from ddl.upsampling import conv_output_size
 
 
@@ -191,6 +192,8 @@ def lost_share(maps: Float[Tensor, "batch channels height width"], *, middle: in
     """
     if maps.ndim != 4:
         raise ValueError(f"maps must have 4 dimensions, got {maps.ndim}")
+    if not maps.isfinite().all():
+        raise ValueError("maps must be finite, got NaN or infinity")
     if not 1 <= middle <= maps.shape[1]:
         raise ValueError(f"middle must be between 1 and {maps.shape[1]}, got {middle}")
     pixels = maps.transpose(0, 1).flatten(1)  # channels x pixels
@@ -290,3 +293,6 @@ def _check_positive(sizes: dict[str, int]) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+guard(globals())

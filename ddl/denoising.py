@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ddl.inputs import guard
+
 
 def ternary_noise(
     images: Float[Tensor, "*shape"], *, generator: torch.Generator
@@ -147,3 +149,6 @@ def feed_back(
         images = model(images)
         outputs.append(images)
     return outputs
+
+
+guard(globals())

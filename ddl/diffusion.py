@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ddl.inputs import guard
+
 Data = Float[Tensor, "batch *shape"]  # points, images, codes: whatever is diffused
 Steps = Int[Tensor, " batch"]  # the step t of each example
 NoiseModel = Callable[[Tensor, Tensor], Tensor]  # (x_t, t) -> predicted noise
@@ -262,7 +264,7 @@ class ExactNoise(nn.Module):
         weights: Float[Tensor, " count"] | None = None,
     ) -> None:
         super().__init__()
-        if std < 0:
+        if not std >= 0:
             raise ValueError(f"std must not be negative, got {std}")
         weights = means.new_full((len(means),), 1 / len(means)) if weights is None else weights
         if len(weights) != len(means) or bool((weights < 0).any()) or abs(weights.sum() - 1) > 1e-6:
@@ -281,3 +283,6 @@ class ExactNoise(nn.Module):
         logits = self.weights.to(x).log() - offsets.square().sum(-1) / (2 * variance)
         mean_offset = (logits.softmax(-1)[:, :, None] * offsets).sum(1)
         return (1 - a).sqrt() / variance * mean_offset
+
+
+guard(globals())

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ddl.inputs import guard
+
 
 def logistic_unit(
     x: Float[Tensor, "..."], weight: float | Tensor, bias: float | Tensor = 0.0
@@ -168,3 +170,6 @@ class LSTMCell(nn.Module):
         i, f, g, o = (self.from_input(x) + self.from_hidden(h)).chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
+
+
+guard(globals())

@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ddl.inputs import guard
+
 # How people write digits, from memory and on ten-by-ten paper. The point "xy" lies in column x
 # and row y, counted from the top left. A stroke is a smooth curve through its points; a point
 # written twice is a sharp corner; "/" lifts the pen. Where a point's name comes back within a
@@ -162,10 +164,6 @@ def draw_digits(
 
 
 def _check_labels(labels: Tensor) -> None:
-    if labels.ndim != 1:
-        raise ValueError(f"labels must have one axis, got shape {tuple(labels.shape)}")
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise ValueError(f"labels must be integers, got {labels.dtype}")
     wrong = labels[(labels < 0) | (labels > 9)]
     if len(wrong):
         raise ValueError(f"labels must be digits from 0 to 9, got {wrong[0].item()}")
@@ -295,3 +293,6 @@ def _centre(images: Float[Tensor, "count 28 28"]) -> Float[Tensor, "count 28 28"
     rows = (axis + down.round().long().clamp(-room, room)[:, None]) % SIDE
     columns = (axis + right.round().long().clamp(-room, room)[:, None]) % SIDE
     return images[torch.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+guard(globals())

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ddl.attention import MultiHeadAttention
 from ddl.diffusion import NoiseModel, NoiseSchedule, timestep_embedding
+from ddl.inputs import at_least_1, guard
 from ddl.upsampling import ResizeConv
 
 Images = Float[Tensor, "batch 1 height width"]
@@ -49,8 +50,7 @@ class TimedResidualBlock(nn.Module):
         for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
             if value < 1 or value % GROUPS:
                 raise ValueError(f"{name} must be a multiple of {GROUPS}, got {value}")
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
+        at_least_1(features=features)
         self.norm_1 = nn.GroupNorm(GROUPS, in_channels)
         self.conv_1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
         self.condition = nn.Linear(features, out_channels)  # W
@@ -118,8 +118,9 @@ class UNet(nn.Module):
 
     def __init__(self, schedule: NoiseSchedule, *, channels: int = 24, classes: int = 10) -> None:
         super().__init__()
-        if classes < 1:
-            raise ValueError(f"classes must be at least 1, got {classes}")
+        at_least_1(classes=classes)
+        if channels < 1 or channels % GROUPS:
+            raise ValueError(f"channels must be a multiple of {GROUPS}, got {channels}")
         c, features = channels, 4 * channels
         self.schedule, self.channels, self.classes = schedule, channels, classes
         self.time = nn.Sequential(nn.Linear(c, features), nn.SiLU(), nn.Linear(features, features))
@@ -237,8 +238,7 @@ class MovingAverage:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay}")
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self.decay = decay
-        self.updates = 0
+        self.decay, self.updates = decay, 0
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -289,11 +289,12 @@ def split_bands(
     Raises:
         ValueError: If ``cutoff`` is negative.
     """
-    if cutoff < 0:
+    if not cutoff >= 0:
         raise ValueError(f"cutoff must not be negative, got {cutoff}")
-    height, width = images.shape[-2:]
     waves = torch.fft.fft2(images)
-    down = torch.fft.fftfreq(height, 1 / height, device=images.device)[:, None]
-    across = torch.fft.fftfreq(width, 1 / width, device=images.device)
-    coarse = torch.fft.ifft2(waves * ((down**2 + across**2).sqrt() <= cutoff)).real
+    down, across = (torch.fft.fftfreq(n, 1 / n, device=images.device) for n in images.shape[-2:])
+    coarse = torch.fft.ifft2(waves * ((down[:, None] ** 2 + across**2).sqrt() <= cutoff)).real
     return coarse, images - coarse
+
+
+guard(globals())

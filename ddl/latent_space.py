@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ddl.inputs import guard
+
 
 def interpolate(
     encode: Callable[[Tensor], Tensor],
@@ -126,6 +128,8 @@ class GaussianMixture:
         and covariance anew, with its responsibilities as weights. A little, 1/10,000 of the codes'
         variance, is added to each covariance, so that none collapses onto a few codes.
         """
+        if not len(z):
+            raise ValueError("z must hold at least one code, got none")
         r = self.responsibilities(z)
         counts = r.sum(0) + 10 * torch.finfo(z.dtype).eps  # an empty component is no error
         means = (r.T @ z) / counts[:, None]
@@ -229,7 +233,7 @@ class StridedAutoencoder(nn.Module):
             raise ValueError(f"images must be (batch, 1, 28, 28), got {tuple(images.shape)}")
         return self.encoder(images)
 
-    def decode(self, z: Float[Tensor, "batch {self.latent}"]) -> Float[Tensor, "batch 1 28 28"]:
+    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the images that codes stand for, g(z)."""
         if z.shape[1:] != (self.latent,):
             raise ValueError(f"z must be (batch, {self.latent}), got {tuple(z.shape)}")
@@ -238,3 +242,6 @@ class StridedAutoencoder(nn.Module):
     def forward(self, images: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the reconstructions, g(f(x))."""
         return self.decode(self.encode(images))
+
+
+guard(globals())

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ddl.inputs import at_least_1, guard
+
 Images = Float[Tensor, "batch _ _ _"]  # batch channels height width
 
 
@@ -37,9 +39,9 @@ class PadShortcut(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
-        _check_sizes(in_channels=in_channels, stride=stride)
+        at_least_1(in_channels=in_channels, stride=stride)
         if out_channels < in_channels:
-            raise ValueError(f"out_channels must be at least {in_channels}, got {out_channels}")
+            raise ValueError(f"in_channels must be at most {out_channels}, got {in_channels}")
         self.stride, self.extra = stride, out_channels - in_channels
 
     def forward(self, x: Images) -> Images:
@@ -65,7 +67,7 @@ class PlainBlock(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, *, stride: int = 1) -> None:
         super().__init__()
-        _check_sizes(in_channels=in_channels, channels=channels, stride=stride)
+        at_least_1(in_channels=in_channels, channels=channels, stride=stride)
         self.branch = self._branch(in_channels, channels, stride)
 
     def _branch(self, in_channels: int, channels: int, stride: int) -> nn.Sequential:
@@ -169,7 +171,7 @@ class StagedNet(nn.Module):
         super().__init__()
         if len(repeats) != len(widths):
             raise ValueError(f"repeats must hold {len(widths)} numbers, got {list(repeats)}")
-        _check_sizes(classes=classes, **{f"repeats[{i}]": n for i, n in enumerate(repeats)})
+        at_least_1(classes=classes, repeats=min(repeats, default=0), widths=min(widths, default=0))
         options = {"projection": True} if projection else {}
         self.stem, self.stages, in_channels = stem, nn.Sequential(), widths[0]
         for number, (count, width) in enumerate(zip(repeats, widths, strict=True)):
@@ -214,6 +216,7 @@ def small_net(
 
     Source: He et al. (2015), section 4.2, shortcuts of option A.
     """
+    at_least_1(widths=len(widths), image_channels=image_channels, stem_stride=stem_stride)
     count, rest = divmod(depth - 2, len(widths) * block.layers)
     if rest or count < 1:
         raise ValueError(f"depth must be {len(widths) * block.layers}n + 2, got {depth}")
@@ -257,7 +260,7 @@ class DenseLayer(nn.Module):
 
     def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
-        _check_sizes(in_channels=in_channels, growth=growth)
+        at_least_1(in_channels=in_channels, growth=growth)
         self.branch = nn.Sequential(
             *_norm_conv(in_channels, 4 * growth, 1), *_norm_conv(4 * growth, growth, 3)
         )
@@ -285,12 +288,6 @@ def densenet121() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(channels, 1000))
 
 
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
-
-
 def _imagenet_stem() -> nn.Sequential:
     """Return what turns 3x224x224 into 64x56x56: 7x7 convolution and max pooling."""
     return nn.Sequential(*_conv_norm(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1))
@@ -298,3 +295,6 @@ def _imagenet_stem() -> nn.Sequential:
 
 def _norm_conv(in_channels: int, out_channels: int, kernel: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(in_channels), nn.ReLU(), _conv(in_channels, out_channels, kernel)]
+
+
+guard(globals())

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
+from ddl.inputs import guard
 from ddl.training import fit
 
 
@@ -148,6 +149,8 @@ def train_digit_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = DigitClassifier(images.shape[-1])
+    if not images.isfinite().all():
+        raise ValueError("images must be finite, got NaN or infinity")
     batches = Batches(images, labels, batch_size=64, generator=generator)
     for passes, learning_rate in ((epochs - 1, 3e-3), (1, 3e-4)):
         fit(
@@ -168,5 +171,10 @@ def accuracy(
     labels: Int[Tensor, "count"],
 ) -> float:
     """Return the share of images whose most probable digit is their label."""
+    if not images.isfinite().all():
+        raise ValueError("images must be finite, got NaN or infinity")
     guesses = classifier.probabilities(images).argmax(-1)
     return (guesses == labels.to(guesses.device)).float().mean().item()
+
+
+guard(globals())

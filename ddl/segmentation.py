@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ddl.inputs import at_least_1, guard
 from ddl.upsampling import conv_output_size, transposed_output_size
 
 Skips = Literal["concat", "add", "none"]
@@ -147,6 +148,7 @@ class DoubleConv(nn.Sequential):
     """Two 3x3 convolutions, each with a ReLU behind it, started as He et al. (2015) do."""
 
     def __init__(self, in_channels: int, out_channels: int, *, padding: int) -> None:
+        at_least_1(in_channels=in_channels, out_channels=out_channels)
         first = nn.Conv2d(in_channels, out_channels, 3, padding=padding)
         second = nn.Conv2d(out_channels, out_channels, 3, padding=padding)
         super().__init__(first, nn.ReLU(), second, nn.ReLU())
@@ -293,3 +295,6 @@ class StackedHourglass(nn.Module):
             if k < len(self.back):
                 x = x + f + self.back[k](drawings[-1])
         return drawings
+
+
+guard(globals())

@@ -11,11 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-
-def _check_sizes(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+from ddl.inputs import at_least_1, guard
 
 
 def concat_width(sizes: Sequence[int], read: Sequence[int]) -> int:
@@ -55,7 +51,7 @@ def skip_parameters(sizes: Sequence[int], reads: Sequence[Sequence[int]]) -> int
     if len(sizes) < 2:
         raise ValueError(f"sizes must hold an input and a layer or more, got {list(sizes)}")
     for size in sizes:
-        _check_sizes(sizes=size)
+        at_least_1(sizes=size)
     if len(reads) != len(sizes) - 1:
         raise ValueError(f"reads must hold {len(sizes) - 1} entries, one a layer, got {len(reads)}")
     return sum(
@@ -130,7 +126,7 @@ class DenseBlock(nn.Module):
 
     def __init__(self, channels: int, *, growth: int, layers: int, kernel: int = 3) -> None:
         super().__init__()
-        _check_sizes(channels=channels, growth=growth, layers=layers, kernel=kernel)
+        at_least_1(channels=channels, growth=growth, layers=layers, kernel=kernel)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {kernel}")
         self.channels = channels
@@ -150,3 +146,6 @@ class DenseBlock(nn.Module):
         for convolution in self.convolutions:
             x = torch.cat([x, torch.relu(convolution(x))], dim=1)
         return x
+
+
+guard(globals())

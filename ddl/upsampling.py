@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ddl.inputs import at_least_1, guard
+
 
 def _check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
-    for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    at_least_1(kernel=kernel, stride=stride, dilation=dilation)
     if padding < 0:
         raise ValueError(f"padding must be at least 0, got {padding}")
 
@@ -77,8 +77,7 @@ def transposed_output_size(
             stride and dilation, or ``padding`` leaves no output.
     """
     _check_settings(kernel, stride, padding, dilation)
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    at_least_1(size=size)
     if not 0 <= output_padding < max(stride, dilation):
         raise ValueError(
             f"output_padding must be between 0 and {max(stride, dilation) - 1}, "
@@ -198,8 +197,7 @@ def phase_sums(
     """
     if weight.ndim != 4:
         raise ValueError(f"weight must have 4 dimensions, got {weight.ndim}")
-    if stride < 1:
-        raise ValueError(f"stride must be at least 1, got {stride}")
+    at_least_1(stride=stride)
     phases = [weight[..., a::stride, b::stride] for a in range(stride) for b in range(stride)]
     sums = torch.stack([phase.sum((2, 3)) for phase in phases], dim=-1)
     return sums.unflatten(-1, (stride, stride))
@@ -228,7 +226,7 @@ def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: 
     if height % period or width % period:
         raise ValueError(f"images must have sides divisible by {period}, got {height}x{width}")
     energy = images.square().mean()
-    if energy == 0:
+    if not images.count_nonzero():
         raise ValueError("images must not be zero everywhere")
     cells = images.unflatten(-1, (-1, period)).unflatten(-3, (-1, period))
     phases = cells.mean((-4, -2))  # ... period period
@@ -258,8 +256,7 @@ def icnr_(
     Source: Aitken et al., Checkerboard artifact free sub-pixel convolution (2017),
         arXiv:1707.02937.
     """
-    if stride < 1:
-        raise ValueError(f"stride must be at least 1, got {stride}")
+    at_least_1(stride=stride)
     if weight.shape[-1] % stride or weight.shape[-2] % stride:
         sides = "x".join(map(str, weight.shape[-2:]))
         raise ValueError(f"weight must have sides divisible by {stride}, got {sides}")
@@ -288,8 +285,7 @@ class ResizeConv(nn.Module):
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"kernel must be a positive odd number, got {kernel}")
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1, got {scale}")
+        at_least_1(in_channels=in_channels, out_channels=out_channels, scale=scale)
         self.scale = scale
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
 
@@ -298,3 +294,6 @@ class ResizeConv(nn.Module):
     ) -> Float[Tensor, "batch filters out_h out_w"]:
         """Return the enlarged images."""
         return self.conv(F.interpolate(x, scale_factor=self.scale, mode="nearest"))
+
+
+guard(globals())

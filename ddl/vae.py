@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ddl.inputs import guard
+
 
 def reparameterise(
     mean: Float[Tensor, "batch latent"],
@@ -80,8 +82,8 @@ def gaussian_kl(
 
 
 def bernoulli_log_likelihood(
-    x: Float[Tensor, "batch features"], logits: Float[Tensor, "*draws batch features"]
-) -> Float[Tensor, "*draws batch"]:
+    x: Float[Tensor, "*#shape features"], logits: Float[Tensor, "*#shape features"]
+) -> Float[Tensor, "*shape"]:
     r"""Return :math:`\sum_i x_i \log p_i + (1 - x_i) \log (1 - p_i)` for p = sigmoid(logits).
 
     Args:
@@ -261,3 +263,6 @@ def iwae_bound(
         - gaussian_log_density(z, mean, log_variance)
     )
     return log_weights.logsumexp(0) - math.log(len(noise))
+
+
+guard(globals())

@@ -126,9 +126,9 @@ def test_ink_covers_the_area_of_the_stroke() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (torch.zeros(2, 3, dtype=torch.long), r"labels must have one axis, got shape \(2, 3\)"),
-        (torch.zeros(3), "labels must be integers, got torch.float32"),
-        (torch.zeros(3, dtype=torch.bool), "labels must be integers, got torch.bool"),
+        (torch.zeros(2, 3, dtype=torch.long), r"labels must be int .*, got int64 \(2, 3\)"),
+        (torch.zeros(3), "labels must be int .*, got float32"),
+        (torch.zeros(3, dtype=torch.bool), "labels must be int .*, got bool"),
         (torch.tensor([1, 10]), "labels must be digits from 0 to 9, got 10"),
         (torch.tensor([-1, 1]), "labels must be digits from 0 to 9, got -1"),
     ],

@@ -243,7 +243,7 @@ def test_wrong_sizes_are_refused() -> None:
             sizes = {"in_channels": 3, "channels": 5, "stride": 1} | {name: 0}
             with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
                 block(sizes["in_channels"], sizes["channels"], stride=sizes["stride"])
-    with pytest.raises(ValueError, match="out_channels must be at least 5, got 3"):
+    with pytest.raises(ValueError, match="in_channels must be at most 3, got 5"):
         BasicBlock(5, 3)
     with pytest.raises(ValueError, match="stride must be at least 1, got 0"):
         PadShortcut(3, 5, stride=0)
@@ -260,7 +260,7 @@ def test_wrong_sizes_are_refused() -> None:
         imagenet_resnet(20)
     with pytest.raises(ValueError, match=r"repeats must hold 2 numbers, got \[1\]"):
         StagedNet(nn.Identity(), BasicBlock, repeats=[1], widths=[3, 5], classes=2)
-    with pytest.raises(ValueError, match=r"repeats\[1\] must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"repeats must be at least 1, got 0"):
         StagedNet(nn.Identity(), BasicBlock, repeats=[1, 0], widths=[3, 5], classes=2)
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
         StagedNet(nn.Identity(), BasicBlock, repeats=[1], widths=[3], classes=0)
