@@ -9,7 +9,7 @@ from tools import pages
 from tools.sphinx_reference import teachers
 
 LISTED = re.findall(r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text())
-HIDDEN = {"__init__", "datafiles"}  # how files are fetched: no reader calls it
+HIDDEN = {"__init__", "datafiles", "inputs"}  # no reader calls how files and arguments are checked
 
 
 def public_names(slug: str) -> dict[str, bool]:
