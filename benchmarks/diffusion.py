@@ -1,7 +1,7 @@
 """Our U-Net for diffusion beside two that people use, at their smallest sensible settings.
 
 All three learn by the same loss, from the same digits, by the same optimizer and average of
-weights, and are sampled by the same walk: only the network differs.
+weights: only the network differs.
 """
 
 import importlib
@@ -16,17 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.measure import Result, clock, in_turns, seconds, spread
+from benchmarks.measure import Result, in_turns, seconds, spread
 from ddl.data import digits
-from ddl.diffusion import NoiseSchedule, cosine_schedule, ddim_sample
+from ddl.diffusion import NoiseSchedule, cosine_schedule
 from ddl.image_diffusion import MovingAverage, UNet
-from ddl.scoring import frechet_distance, train_digit_classifier
 from ddl.training import parameter_count
 
 SIZE, BATCH = 16, 32
-SAMPLES, STRIDES = 500, 10  # of a score: how many, by so many steps of DDIM
-TARGET = 15.0  # Fréchet distance; one digit repeated has about 100
-ROUND, MOST = 50, 2_000  # training steps between two scores, and in all
 
 Net = Callable[[Tensor, Tensor], Tensor]
 
@@ -72,12 +68,10 @@ class Diffusers(nn.Module):
         return self.net(x, t).sample
 
 
-def _images() -> tuple[Tensor, Tensor, Tensor]:
-    """Return digits of 16x16 for the networks, for the judge and to compare with."""
-    train = digits(27_000, 1).train
-    small = F.avg_pool2d(train.images, 2)[:, :, :14, :14]
-    small = F.pad(small, (1, 1, 1, 1))
-    return small[:14_000], small[14_000:24_000], small[24_000:]
+def _images() -> Tensor:
+    """Return digits of 16x16."""
+    small = F.avg_pool2d(digits(14_000, 1).train.images, 2)
+    return F.pad(small, (1, 1, 1, 1))
 
 
 def _training(
@@ -106,7 +100,7 @@ def _training(
 
 def steps() -> list[Result]:
     """Seconds of one training step and one sampling step, by parameter and pixel."""
-    images, _, _ = _images()
+    images = _images()
     results = []
     nets = {"denoising-diffusion-pytorch": lucidrains, "diffusers": Diffusers}
     for name, make in nets.items():
@@ -150,45 +144,3 @@ def steps() -> list[Result]:
                 )
             )
     return results
-
-
-def to_a_score() -> list[Result]:
-    """Seconds of training to the same Fréchet distance, our U-Net and lucidrains'."""
-    images, for_judge, real = _images()
-    labels = digits(27_000, 1).train.labels[14_000:24_000]
-    judge = train_digit_classifier(for_judge, labels, generator=torch.Generator().manual_seed(0))
-    reference = judge.features(real)
-    seed = 0
-
-    def until_good(make: Callable[[NoiseSchedule], nn.Module]) -> float:
-        nonlocal seed
-        seed += 1
-        _, average, step = _training(make, images, seed)
-        noise = torch.randn(SAMPLES, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
-        taken = 0.0
-        for _ in range(MOST // ROUND):
-            started = clock()
-            for _ in range(ROUND):
-                next(step)
-            taken += clock() - started
-            walk = ddim_sample(average.model, cosine_schedule(1000), noise, steps=STRIDES)
-            samples = ((walk + 1) / 2).clamp(0, 1)
-            if frechet_distance(judge.features(samples), reference) < TARGET:
-                return taken
-        return float("inf")
-
-    a, b = in_turns(lambda: until_good(ours), lambda: until_good(lucidrains), warm_up=False)
-    ratio = median(a) / median(b)
-    return [
-        Result(
-            "training our U-Net for diffusion to a score, against denoising-diffusion-pytorch's",
-            median(a),
-            median(b),
-            ratio,
-            "s",
-            "at most 0.5",
-            ratio <= 0.5,
-            (spread(a), spread(b)),
-            f"until {SAMPLES} samples have a Fréchet distance below {TARGET:g}; scores not timed",
-        )
-    ]

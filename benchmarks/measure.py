@@ -46,15 +46,13 @@ class Result:
     note: str = ""
 
 
-def in_turns(
-    *sides: Callable[[], float], runs: int = RUNS, warm_up: bool = True
-) -> list[list[float]]:
-    """Call the sides one after the other, ``runs`` times, after a round that warms up."""
+def in_turns(*sides: Callable[[], float], runs: int = RUNS) -> list[list[float]]:
+    """Call the sides one after the other, ``runs`` times after a round that warms up."""
     taken: list[list[float]] = [[] for _ in sides]
-    for _ in range(runs + warm_up):
+    for _ in range(1 + runs):
         for side, values in zip(sides, taken, strict=True):
             values.append(side())
-    return [values[warm_up:] for values in taken]
+    return [values[1:] for values in taken]
 
 
 def clock() -> float:

@@ -41,7 +41,6 @@ def test_sides_take_turns_and_the_first_round_only_warms_up() -> None:
     found = in_turns(side("a", iter([9, 1, 2])), side("b", iter([9, 3, 4])), runs=2)
     assert found == [[1, 2], [3, 4]]
     assert "".join(calls) == "ababab"
-    assert in_turns(iter([9, 1]).__next__, runs=2, warm_up=False) == [[9, 1]]
 
 
 def test_spread_is_the_largest_distance_from_the_median() -> None:
