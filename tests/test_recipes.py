@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -242,7 +243,7 @@ def test_results_say_what_was_run(name: str, whole: Callable[[str], Result]) -> 
         assert training["batch size"] == result["options"]["batch"]
     assert result["device"] in ("CPU", torch.cuda.is_available() and torch.cuda.get_device_name())
     assert result["processes"] == 1
-    assert result["versions"]["torch"] == torch.__version__
+    assert result["versions"]["torch"] == version("torch")
     assert set(result) == {
         *("recipe", "scale", "seed", "data", "scores", "options", "trainings", "seconds"),
         *("ended", "device", "processes", "threads", "versions", "commit"),

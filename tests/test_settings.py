@@ -1,5 +1,6 @@
 import re
 import sys
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_provenance_says_when_on_what_and_with_which_versions(
     assert here["device"] == "CPU"
     assert here["versions"] == {
         "python": sys.version.split()[0],
-        "torch": torch.__version__,
+        "torch": version("torch"),
     }
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "some GPU")
