@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ddl.gating import softmax_gate
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 
 def scaled_dot_product_attention(
@@ -83,8 +83,7 @@ def causal_mask(length: int) -> Bool[Tensor, "length length"]:
 
     Source: Vaswani et al. (2017), section 3.2.3, arXiv:1706.03762.
     """
-    if length < 1:
-        raise ValueError(f"length must be at least 1, got {length}")
+    at_least_1(length=length)
     return torch.ones(length, length, dtype=torch.bool).tril()
 
 
@@ -104,8 +103,7 @@ def sinusoidal_positions(length: int, features: int) -> Float[Tensor, "length fe
 
     Source: Vaswani et al. (2017), section 3.5, arXiv:1706.03762.
     """
-    if length < 1:
-        raise ValueError(f"length must be at least 1, got {length}")
+    at_least_1(length=length)
     if features < 2 or features % 2:
         raise ValueError(f"features must be even and at least 2, got {features}")
     t = torch.arange(length, dtype=torch.float64)[:, None]
@@ -135,9 +133,7 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, features: int, heads: int) -> None:
         super().__init__()
-        for name, size in (("features", features), ("heads", heads)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        at_least_1(features=features, heads=heads)
         if features % heads:
             raise ValueError(f"features must be a multiple of {heads} heads, got {features}")
         self.heads = heads
@@ -194,8 +190,7 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, features: int, heads: int, *, hidden: int) -> None:
         super().__init__()
-        if hidden < 1:
-            raise ValueError(f"hidden must be at least 1, got {hidden}")
+        at_least_1(hidden=hidden)
         self.attention = MultiHeadAttention(features, heads)
         self.norm_1 = nn.LayerNorm(features)
         self.norm_2 = nn.LayerNorm(features)

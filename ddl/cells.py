@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 CHUNK = 32  # images drawn at once: 32 x 4096 pixels x 36 points are 19 MB
 
@@ -54,8 +54,7 @@ def draw_cells(
     """
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    at_least_1(size=size)
     images = torch.empty(count, 1, size, size)
     masks = torch.empty(count, 1, size, size, dtype=torch.bool)
     for start in range(0, count, CHUNK):

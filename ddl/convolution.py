@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 from ddl.upsampling import conv_output_size
 
 
@@ -93,14 +93,8 @@ def conv_cost(in_channels: int, out_channels: int, *, kernel: int, height: int, 
     Raises:
         ValueError: If an argument is below 1.
     """
-    sizes = {
-        "in_channels": in_channels,
-        "out_channels": out_channels,
-        "kernel": kernel,
-        "height": height,
-        "width": width,
-    }
-    _check_positive(sizes)
+    at_least_1(in_channels=in_channels, out_channels=out_channels, kernel=kernel)
+    at_least_1(height=height, width=width)
     weights = in_channels * out_channels * kernel**2
     return Cost(weights, weights * height * width)
 
@@ -152,8 +146,8 @@ class ReducedConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, *, middle: int, kernel: int) -> None:
         super().__init__()
-        sizes = {"in_channels": in_channels, "out_channels": out_channels, "middle": middle}
-        _check_positive(sizes | {"kernel": kernel})
+        at_least_1(in_channels=in_channels, out_channels=out_channels)
+        at_least_1(middle=middle, kernel=kernel)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {kernel}")
         self.reduce = nn.Conv2d(in_channels, middle, 1, bias=False)
@@ -220,8 +214,7 @@ class InceptionNaive(nn.Module):
 
     def __init__(self, in_channels: int, *, ones: int, threes: int, fives: int) -> None:
         super().__init__()
-        sizes = {"ones": ones, "threes": threes, "fives": fives}
-        _check_positive({"in_channels": in_channels} | sizes)
+        at_least_1(in_channels=in_channels, ones=ones, threes=threes, fives=fives)
         self.branches = nn.ModuleList(
             [
                 _conv_relu(in_channels, ones, 1),
@@ -264,8 +257,8 @@ class InceptionReduced(nn.Module):
         pooled: int,
     ) -> None:
         super().__init__()
-        _check_positive({"in_channels": in_channels, "ones": ones, "pooled": pooled})
-        _check_positive({"threes": min(threes), "fives": min(fives)})
+        at_least_1(in_channels=in_channels, ones=ones, pooled=pooled)
+        at_least_1(threes=min(threes), fives=min(fives))
         pooling = nn.MaxPool2d(3, stride=1, padding=1)
         self.branches = nn.ModuleList(
             [
@@ -287,12 +280,6 @@ def _conv_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequentia
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2), nn.ReLU()
     )
-
-
-def _check_positive(sizes: dict[str, int]) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
 
 
 guard(globals())

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 
 def ternary_noise(
@@ -73,9 +73,7 @@ class DenoisingAutoencoder(nn.Module):
 
     def __init__(self, *, filters: int = 64, bottleneck: int = 16, skips: bool) -> None:
         super().__init__()
-        for name, value in (("filters", filters), ("bottleneck", bottleneck)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        at_least_1(filters=filters, bottleneck=bottleneck)
         self.skips = skips
         n, extra = filters, int(skips)
         self.encode_28 = nn.Conv2d(1, n, 3, padding=1)
@@ -142,8 +140,7 @@ def feed_back(
     Raises:
         ValueError: If ``passes`` is below 1.
     """
-    if passes < 1:
-        raise ValueError(f"passes must be at least 1, got {passes}")
+    at_least_1(passes=passes)
     outputs = []
     for _ in range(passes):
         images = model(images)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 Data = Float[Tensor, "batch *shape"]  # points, images, codes: whatever is diffused
 Steps = Int[Tensor, " batch"]  # the step t of each example
@@ -132,7 +132,7 @@ def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -
 
     Source: Ho et al. (2020), section 4: 1000 steps from 1e-4 to 0.02.
     """
-    _check_at_least_1("steps", steps)
+    at_least_1(steps=steps)
     return NoiseSchedule(torch.linspace(start, end, steps, dtype=torch.float64))
 
 
@@ -149,15 +149,10 @@ def cosine_schedule(steps: int = 1000) -> NoiseSchedule:
     Source: Nichol and Dhariwal, Improved Denoising Diffusion Probabilistic Models (2021),
         equation 17, arXiv:2102.09672.
     """
-    _check_at_least_1("steps", steps)
+    at_least_1(steps=steps)
     t = torch.arange(steps + 1, dtype=torch.float64) / steps
     curve = torch.cos(math.pi / 2 * (t + 0.008) / 1.008).square()
     return NoiseSchedule((1 - curve[1:] / curve[:-1]).clamp(max=0.999))
-
-
-def _check_at_least_1(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 @torch.no_grad()

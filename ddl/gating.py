@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 
 def logistic_unit(
@@ -70,8 +70,7 @@ class Highway(nn.Module):
 
     def __init__(self, features: int, *, gate_bias: float = -1.0) -> None:
         super().__init__()
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
+        at_least_1(features=features)
         self.transform = nn.Linear(features, features)  # W_H, b_H
         self.gate = nn.Linear(features, features)  # W_T, b_T
         nn.init.constant_(self.gate.bias, gate_bias)
@@ -141,9 +140,7 @@ class LSTMCell(nn.Module):
 
     def __init__(self, inputs: int, features: int, *, memory: float = 2.0) -> None:
         super().__init__()
-        for name, size in (("inputs", inputs), ("features", features)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        at_least_1(inputs=inputs, features=features)
         if not memory > 1:
             raise ValueError(f"memory must be above 1, got {memory}")
         self.features = features

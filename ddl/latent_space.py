@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 
 def interpolate(
@@ -106,8 +106,7 @@ class GaussianMixture:
                 codes than components and than coordinates.
         """
         _check_count(z)
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        at_least_1(steps=steps)
         if not 1 <= components < len(z):
             raise ValueError(f"components must be between 1 and {len(z) - 1}, got {components}")
         rows = torch.randperm(len(z), generator=generator)[:components].to(z.device)
@@ -205,8 +204,7 @@ class StridedAutoencoder(nn.Module):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, got {latent}")
+        at_least_1(latent=latent)
         self.latent = latent
         self.encoder = nn.Sequential(
             nn.Conv2d(1, 16, 4, stride=2, padding=1),

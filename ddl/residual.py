@@ -171,13 +171,13 @@ class StagedNet(nn.Module):
         super().__init__()
         if len(repeats) != len(widths):
             raise ValueError(f"repeats must hold {len(widths)} numbers, got {list(repeats)}")
-        at_least_1(classes=classes, repeats=min(repeats, default=0), widths=min(widths, default=0))
+        counts = {f"repeats[{i}]": count for i, count in enumerate(repeats)}
+        at_least_1(classes=classes, widths=min(widths, default=0), **counts)
         options = {"projection": True} if projection else {}
         self.stem, self.stages, in_channels = stem, nn.Sequential(), widths[0]
         for number, (count, width) in enumerate(zip(repeats, widths, strict=True)):
             stage = nn.Sequential()
-            for position in range(count):
-                stride = 2 if number > 0 and position == 0 else 1
+            for stride in [2 if number else 1] + [1] * (count - 1):
                 stage.append(block(in_channels, width, stride=stride, **options))
                 in_channels = width * block.expansion
             self.stages.append(stage)

@@ -83,8 +83,7 @@ def boundary_band(
     Raises:
         ValueError: If ``width`` is less than 1.
     """
-    if width < 1:
-        raise ValueError(f"width must be at least 1, got {width}")
+    at_least_1(width=width)
     side = 2 * width + 1
     values = masks.reshape(-1, 1, *masks.shape[-2:]).float()
     largest = F.max_pool2d(values, side, stride=1, padding=width)
@@ -196,10 +195,8 @@ class UNet(nn.Module):
         skips: Skips = "concat",
     ) -> None:
         super().__init__()
-        sizes = {"in_channels": in_channels, "out_channels": out_channels}
-        for name, value in (sizes | {"filters": filters, "depth": depth}).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        at_least_1(in_channels=in_channels, out_channels=out_channels)
+        at_least_1(filters=filters, depth=depth)
         if padding not in (0, 1):
             raise ValueError(f"padding must be 0 or 1, got {padding}")
         if skips not in ("concat", "add", "none"):
@@ -274,8 +271,7 @@ class StackedHourglass(nn.Module):
         self, in_channels: int, out_channels: int, *, filters: int, depth: int, stacks: int
     ) -> None:
         super().__init__()
-        if stacks < 1:
-            raise ValueError(f"stacks must be at least 1, got {stacks}")
+        at_least_1(stacks=stacks)
         self.stem = nn.Conv2d(in_channels, filters, 3, padding=1)
         self.hourglasses = nn.ModuleList(
             UNet(filters, filters, filters=filters, depth=depth, padding=1, skips="add")

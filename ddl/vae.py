@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import guard
+from ddl.inputs import at_least_1, guard
 
 
 def reparameterise(
@@ -150,9 +150,7 @@ class VAE(LatentModel):
 
     def __init__(self, pixels: int, *, hidden: int, latent: int) -> None:
         super().__init__()
-        for name, size in {"pixels": pixels, "hidden": hidden, "latent": latent}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        at_least_1(pixels=pixels, hidden=hidden, latent=latent)
         self.body = nn.Sequential(nn.Linear(pixels, hidden), nn.ReLU())
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
@@ -196,9 +194,7 @@ class LinearVAE(LatentModel):
 
     def __init__(self, features: int, *, latent: int) -> None:
         super().__init__()
-        for name, size in {"features": features, "latent": latent}.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        at_least_1(features=features, latent=latent)
         self.mean = nn.Linear(features, latent)
         self.log_variance = nn.Parameter(torch.zeros(latent))  # one for all x: enough here
         self.decoder = nn.Linear(latent, features)  # W, b

@@ -6,6 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 import jaxtyping
 import pytest
 import torch
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from tools import pages
+
+set_hypothesis_home_dir(pages.BUILD / "hypothesis")  # what it keeps of the code's constants
 
 # Before the first import of a module of ddl: calls with the wrong shapes fail.
 jaxtyping.install_import_hook("ddl", "shapes.checked")

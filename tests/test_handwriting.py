@@ -126,9 +126,15 @@ def test_ink_covers_the_area_of_the_stroke() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (torch.zeros(2, 3, dtype=torch.long), r"labels must be int .*, got int64 \(2, 3\)"),
-        (torch.zeros(3), "labels must be int .*, got float32"),
-        (torch.zeros(3, dtype=torch.bool), "labels must be int .*, got bool"),
+        (
+            torch.zeros(2, 3, dtype=torch.long),
+            r"labels must be int with the axes \(count\), got int64 \(2, 3\)",
+        ),
+        (torch.zeros(3), r"labels must be int with the axes \(count\), got float32 \(3,\)"),
+        (
+            torch.zeros(3, dtype=torch.bool),
+            r"labels must be int with the axes \(count\), got bool \(3,\)",
+        ),
         (torch.tensor([1, 10]), "labels must be digits from 0 to 9, got 10"),
         (torch.tensor([-1, 1]), "labels must be digits from 0 to 9, got -1"),
     ],

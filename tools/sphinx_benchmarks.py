@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from tools import pages
-from tools.sphinx_book import table
+from tools.sphinx_book import list_item, table
 
 HEAD = ("Comparison", "Ours", "The other", "Ratio", "Bar")
 REACHED = {True: "reached", False: "not reached", None: ""}
@@ -61,10 +61,9 @@ class Benchmarks(SphinxDirective):
         notes = nodes.bullet_list()
         for line in found:
             if line["note"]:
-                item, paragraph = nodes.list_item(), nodes.paragraph()
-                paragraph += [nodes.strong(text=line["name"]), nodes.Text(f": {line['note']}.")]
-                item += paragraph
-                notes += item
+                notes += list_item(
+                    nodes.strong(text=line["name"]), nodes.Text(f": {line['note']}.")
+                )
         runs = nodes.paragraph()
         places = dict.fromkeys(made(line) for line in found)
         runs += nodes.Text(f"Measured: {'; and '.join(places)}.")

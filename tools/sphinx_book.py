@@ -91,6 +91,14 @@ def page_link(slug: str) -> nodes.reference:
     return nodes.reference(text=pages.short_title(slug), refuri=f"{slug}.html", internal=True)
 
 
+def list_item(*content: nodes.Node) -> nodes.list_item:
+    """Return an item of a list, of one paragraph."""
+    paragraph, item = nodes.paragraph(), nodes.list_item()
+    paragraph += list(content)
+    item += paragraph
+    return item
+
+
 def table(
     columns: Sequence[str], widths: Sequence[int], rows: Sequence[Sequence[nodes.Node]]
 ) -> nodes.table:

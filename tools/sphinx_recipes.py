@@ -15,7 +15,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from ddl.settings import SCALES
 from tools import pages
-from tools.sphinx_book import page_link, table
+from tools.sphinx_book import list_item, page_link, table
 
 WANTED = ("cpu", "gpu")  # a column each, run or not
 NOT_RUN = "not run"
@@ -88,7 +88,7 @@ class RecipeResults(SphinxDirective):
         widths = [40 if name in ("Score", "Published") else 12 for name in head]
         runs = nodes.bullet_list()
         for result in results(recipe):
-            runs += self._item(nodes.Text(made(result)))
+            runs += list_item(nodes.Text(made(result)))
         scales = [result["scale"] for result in results(recipe)]
         for scale in (scale for scale in WANTED if scale not in scales):
             command = (
@@ -96,17 +96,11 @@ class RecipeResults(SphinxDirective):
                 f"--out results/{recipe}_{scale}.json"
             )
             start = nodes.Text(f"{scale} size: {NOT_RUN}. This runs it: ")
-            runs += self._item(start, nodes.literal(text=command))
+            runs += list_item(start, nodes.literal(text=command))
         page = nodes.paragraph()
         page += nodes.Text("The page that teaches it: ")
         page += page_link(recipe)
         return [table(head, widths, cells), runs, page]
-
-    def _item(self, *content: nodes.Node) -> nodes.list_item:
-        paragraph, item = nodes.paragraph(), nodes.list_item()
-        paragraph += list(content)
-        item += paragraph
-        return item
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
