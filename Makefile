@@ -5,6 +5,7 @@
 # make text PAGE=gating       write its text view to drafts/gating.md for editing
 # make notebook PAGE=gating   take the text view back
 # make lock   write requirements.txt anew from pyproject.toml
+# make readers   the next two at once
 # make browser   test the built site in a Chromium
 # make contract  run the launch copies as Colab and Binder would
 # make bench     measure the package against what people would use instead
@@ -16,7 +17,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TORCH := 2.13.0
 
-.PHONY: book test serve page text notebook lint unit pages site browser contract bench pack lock clean
+.PHONY: book test serve page text notebook lint unit pages site readers browser contract bench pack lock clean
 
 book: $(READY)
 	@stale=$$($(BIN)/python -m tools.pages stale) && \
@@ -27,7 +28,7 @@ book: $(READY)
 	fi
 	@$(MAKE) --no-print-directory site
 
-test: $(READY) lint unit pages site browser contract
+test: $(READY) lint unit pages site readers
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -45,9 +46,12 @@ pages: $(READY)
 	$(BIN)/python -m pytest --nbval book/
 
 site: $(READY)
-	@$(BIN)/python -m tools.pages cache
-	@PYTHONPATH=. $(BIN)/jupyter-book build book --path-output . --config $(CURDIR)/_config.yml --toc $(CURDIR)/_toc.yml -W -n --keep-going -q
+	@$(BIN)/python -m tools.pages site
 	@echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
+
+# Both of the following at once, test by test: each alone leaves a core idle.
+readers: $(READY)
+	$(BIN)/python -m pytest tests/contract tests/browser -rs --dist=loadgroup
 
 # Every page in a real Chromium; says so and skips where the machine has none.
 browser: $(READY)

@@ -122,10 +122,7 @@ def build(root: Path) -> tuple[str, str]:
     stale = run(root, "-m", "tools.pages", "stale").split()
     if stale:
         run(root, "-m", "pytest", "--nbval", "-n0", *stale)
-    run(root, "-m", "tools.pages", "cache")
-    config = ["--config", str(root / "_config.yml"), "--toc", str(root / "_toc.yml")]
-    jupyter_book = "from jupyter_book.cli.main import main; main()"
-    run(root, "-c", jupyter_book, "build", "book", "--path-output", ".", *config, "-W", "-n", "-q")
+    run(root, "-m", "tools.pages", "site")
     html = root / "_build" / "html"
     return (html / "page.html").read_text(), (html / "ledger.html").read_text()
 

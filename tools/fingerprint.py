@@ -60,7 +60,7 @@ def photographs() -> str:
 def imported_modules(code: str, root: Path) -> set[Path]:
     """Return the files of ``ddl`` that a piece of code imports, directly or through others."""
     found: set[Path] = set()
-    waiting = _imports(code, root)
+    waiting = set(_imports(code, root))
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -69,7 +69,8 @@ def imported_modules(code: str, root: Path) -> set[Path]:
     return found
 
 
-def _imports(code: str, root: Path) -> set[Path]:
+@cache  # all pages share their modules
+def _imports(code: str, root: Path) -> frozenset[Path]:
     names: set[str] = set()
     # Notebook magics are no Python.
     lines = (line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
@@ -86,4 +87,4 @@ def _imports(code: str, root: Path) -> set[Path]:
             for end in range(1, len(parts) + 1):
                 base = root.joinpath(*parts[:end])
                 paths |= {p for p in (base / "__init__.py", base.with_suffix(".py")) if p.is_file()}
-    return paths
+    return frozenset(paths)

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,10 @@ def launch_copy(slug: str, source: str, site: str = "") -> NotebookNode:
     if executed is None:
         raise RuntimeError(f"{slug} has no checked outputs: run make book")
     for cell, ran in zip(code_cells(page), code_cells(executed), strict=True):
-        for output in ran.outputs:
+        cell.outputs, cell.execution_count = deepcopy(ran.outputs), ran.execution_count
+        for output in cell.outputs:
             for kind in (CLAIM_MIME, INTERACTIVE_MIME):  # for the site alone
                 output.get("data", {}).pop(kind, None)
-        cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
         cell.metadata.pop("mystnb", None)
     first = new_code_cell(install_code(source)) if source else new_markdown_cell(BY_HAND)
     how_long = new_markdown_cell(about(executed.metadata["ddl"]))

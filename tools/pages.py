@@ -2,14 +2,14 @@
 
     draft text  --notebook-->  book/<slug>.ipynb  --run-->  normalised notebook
     book/<slug>.ipynb  --pytest --nbval-->  _build/executed/<slug>.ipynb
-    _build/executed/*  --cache-->  _build/.jupyter_cache  --jupyter-book-->  _build/html
+    _build/executed/*  --site-->  _build/.jupyter_cache  --jupyter-book-->  _build/html
 
 A page is executed once: `conftest.py` keeps the outputs that nbval compared,
 with their pictures, under `_build/executed`, together with a fingerprint of
 all they depend on. Only outputs with today's fingerprint reach the site.
 
 Usage: python -m tools.pages run|text|notebook SLUG ...
-       python -m tools.pages stale|cache
+       python -m tools.pages stale|site
 """
 
 import importlib
@@ -18,6 +18,8 @@ import re
 import shutil
 import sys
 import time
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +39,24 @@ DRAFTS = ROOT / "drafts"
 
 def slugs() -> list[str]:
     """Return the executable pages in the order of the table of contents."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    files: list[str] = re.findall(r"'(?:file|root)': '([^']+)'", str(toc))
+    files: list[str] = re.findall(r"'(?:file|root)': '([^']+)'", _toc())
     return [name for name in files if (BOOK / f"{name}.ipynb").is_file()]
 
 
 def short_title(slug: str) -> str:
     """Return what the table of contents calls a page, without one its slug."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    titles = dict(re.findall(r"'file': '([^']+)', 'title': '([^']+)'", str(toc)))
+    titles = dict(re.findall(r"'file': '([^']+)', 'title': '([^']+)'", _toc()))
     return titles.get(slug, slug)
+
+
+def _toc() -> str:
+    """Return the table of contents as one line of Python."""
+    return _parsed((ROOT / "_toc.yml").read_text())
+
+
+@lru_cache
+def _parsed(toc: str) -> str:
+    return str(yaml.safe_load(toc))
 
 
 def prepare_environment() -> None:
@@ -184,8 +194,14 @@ def forget_checked(slug: str) -> None:
 
 
 def executed(slug: str) -> NotebookNode:
-    """Return a page as nbval ran it last."""
-    return nbformat.read(EXECUTED / f"{slug}.ipynb", as_version=4)
+    """Return a page as nbval ran it last. All callers get the same one: nobody changes it."""
+    path = EXECUTED / f"{slug}.ipynb"
+    return _as_of(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _as_of(path: Path, changed: int) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
 
 
 def checked(slug: str) -> NotebookNode | None:
@@ -220,13 +236,26 @@ def fill_cache() -> None:
             )
         page = read(slug)  # today's prose and alt texts
         for cell, source in zip(code_cells(page), code_cells(ran), strict=True):
-            cell.outputs, cell.execution_count = source.outputs, source.execution_count
+            cell.outputs, cell.execution_count = deepcopy(source.outputs), source.execution_count
         data = {"execution_seconds": ran.metadata["ddl"]["seconds"]}
         store.cache_notebook_bundle(
             CacheBundleIn(page, str(BOOK / f"{slug}.ipynb"), data=data),
             check_validity=False,
             overwrite=True,
         )
+
+
+def build_site() -> None:
+    """Build the site from the cache. Warnings and references that lead nowhere are errors.
+
+    Raises:
+        SystemExit: If the build fails.
+    """
+    from jupyter_book.cli.main import main as jupyter_book
+
+    settings = {"config": ROOT / "_config.yml", "toc": ROOT / "_toc.yml", "path-output": ROOT}
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    jupyter_book(["build", str(BOOK), *options, "-W", "-n", "--keep-going", "-q"])
 
 
 def main() -> None:
@@ -237,8 +266,9 @@ def main() -> None:
                 {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
         case ["stale"]:
             print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
-        case ["cache"]:
+        case ["site"]:
             fill_cache()
+            build_site()
         case _:
             sys.exit(__doc__)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
@@ -23,8 +22,7 @@ from tools.notebook import code_cells
 
 def figures(slug: str) -> Iterator[dict[str, Any]]:
     """Yield the interactive figures in a page's checked outputs."""
-    page = nbformat.read(pages.EXECUTED / f"{slug}.ipynb", as_version=4)
-    for cell in code_cells(page):
+    for cell in code_cells(pages.executed(slug)):
         for output in cell.outputs:
             if INTERACTIVE_MIME in output.get("data", {}):
                 yield output.data[INTERACTIVE_MIME]

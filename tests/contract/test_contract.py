@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from tools import launch, pages
 from tools.notebook import code_cells
 
+pytestmark = pytest.mark.xdist_group("contract")  # they share one machine
 RAN = {"seconds": 1.0, "scale": "cpu", "device": "CPU", "cores": 2}
 NOWHERE = {f"{name}_proxy": "http://127.0.0.1:9" for name in ("http", "https", "all")}
 NOWHERE |= {name.upper(): address for name, address in NOWHERE.items()}
