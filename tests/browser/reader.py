@@ -102,10 +102,15 @@ class Visit:
         node = "document.documentElement"
         return self.page.evaluate(f"{node}.scrollWidth - {node}.clientWidth")
 
-    def faults(self, where: str = "document") -> list[str]:
-        """Return what axe finds wrong with the page as it stands, or with a part of it."""
+    def faults(self, where: str = "document", rules: str = "") -> list[str]:
+        """Return what axe finds wrong with the page as it stands, or with a part of it.
+
+        Args:
+            where: The part.
+            rules: Options of axe that choose its rules; by default all.
+        """
         self.page.evaluate(AXE.read_text())
-        result = self.page.evaluate(f"axe.run({where}, {{resultTypes: ['violations']}})")
+        result = self.page.evaluate(f"axe.run({where}, {{resultTypes: ['violations'], {rules}}})")
         return [
             f"{fault['id']}: {node['html'][:150]}"
             for fault in result["violations"]
