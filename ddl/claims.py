@@ -8,10 +8,13 @@ digits that vary between machines stay in the card and in the book's ledger.
 
 import html
 import json
+import math
+import numbers
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ddl.inputs import guard
 from ddl.settings import scale
 
 CLAIM_MIME = "application/vnd.ddl.claim+json"
@@ -75,13 +78,39 @@ def _accepted(above: Any, below: Any, equals: Any, within: float) -> str:
     return f"below {below:g}" if below is not None else "true"
 
 
+def _check_range(above: Any, below: Any, equals: Any, within: float) -> None:
+    """Refuse a range in which nothing can lie, or of which a part would be ignored."""
+    for name, bound in (("above", above), ("below", below), ("within", within)):
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"{name} must be finite, got {bound}")
+    if above is not None and below is not None and not above < below:
+        raise ValueError(f"above must be less than below, got {above} and {below}")
+    if equals is not None and (above is not None or below is not None):
+        raise ValueError(f"equals must stand without above and below, got {equals!r} beside one")
+    if within < 0 or (within and equals is None):
+        raise ValueError(f"within must be at least 0, and 0 without equals, got {within}")
+
+
 def _holds(measured: Any, above: Any, below: Any, equals: Any, within: float) -> bool:
     """Compare; NaN is inside no range."""
+    if equals is not None and not within:
+        try:
+            return bool(measured == equals)
+        except (RuntimeError, ValueError) as error:  # arrays answer number by number
+            raise ValueError(f"measured and equals cannot be compared: {error}") from error
+    if isinstance(measured, bool) and above is None and below is None and equals is None:
+        return measured
+    for name, value in (("measured", measured), ("equals", 0.0 if equals is None else equals)):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise ValueError(f"{name} must be a number, got {value!r}")
     if equals is not None:
-        return bool(abs(measured - equals) <= within) if within else bool(measured == equals)
-    if above is None and below is None:
-        return bool(measured)
-    return (above is None or measured > above) and (below is None or measured < below)
+        return bool(abs(measured - equals) <= within)
+    return bool((above is None or measured > above) and (below is None or measured < below))
+
+
+def _number(value: Any) -> Any:
+    """Return what a tensor or an array without axes holds, and all else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def show_value(value: Any) -> str:
@@ -124,11 +153,16 @@ def claim(
 
     Raises:
         ClaimError: If the value is outside the accepted range.
-        ValueError: If there is no range for a number, or no such ``needs``.
+        ValueError: If there is no range for a number, nothing can lie in it, what was
+            measured is no number, or there is no such ``needs``.
 
     Example:
         >>> claim("Skips lower the loss", without / with_skips, measure="ratio", above=1.05)
     """
+    if not statement.strip():
+        raise ValueError(f"statement must say something, got {statement!r}")
+    measured, equals = _number(measured), _number(equals)
+    _check_range(above, below, equals, within)
     if needs not in ("", "MNIST", "CIFAR-10"):
         raise ValueError(f"needs must be 'MNIST', 'CIFAR-10' or empty, got {needs!r}")
     if above is None and below is None and equals is None and not isinstance(measured, bool):
@@ -185,3 +219,6 @@ def show(text: str, rich: dict[str, Any]) -> None:
         return
     json.dumps(rich)  # fail here, not in the kernel's message thread
     display({"text/plain": text, **rich}, raw=True)
+
+
+guard(globals(), acts=True)

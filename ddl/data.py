@@ -29,6 +29,7 @@ from torch import Tensor
 from ddl import datafiles
 from ddl.datafiles import DataUnavailableError
 from ddl.handwriting import draw_digits
+from ddl.inputs import at_least_1, guard, same_length
 from ddl.settings import device, scale
 
 
@@ -63,17 +64,17 @@ class Batches:
         generator: CPU generator that shuffles each pass; without one, in order.
 
     Raises:
-        ValueError: If there are no tensors, lengths differ, or ``batch_size`` is below 1.
+        ValueError: If there are no tensors or no rows, lengths differ, ``batch_size`` is
+            below 1, or the generator is not the CPU's.
     """
 
     def __init__(
         self, *tensors: Tensor, batch_size: int, generator: torch.Generator | None = None
     ) -> None:
-        lengths = [len(tensor) for tensor in tensors]
-        if len(set(lengths)) != 1:
-            raise ValueError(f"tensors must be one or more of the same length, got {lengths}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        same_length(*tensors)
+        at_least_1(batch_size=batch_size)
+        if generator is not None and generator.device.type != "cpu":
+            raise ValueError(f"generator must be one of the CPU, got one of {generator.device}")
         self.tensors = tuple(tensor.to(device()) for tensor in tensors)
         self.batch_size = batch_size
         self.generator = generator
@@ -250,3 +251,6 @@ def _read_cifar(paths: list[Path], count: int) -> Split:
         if not missing:
             break
     return Split(torch.cat(images).view(-1, 3, 32, 32).float() / 255, torch.cat(labels))
+
+
+guard(globals(), acts=True)

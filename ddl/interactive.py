@@ -8,8 +8,9 @@ the site like any picture; `web/static/interactive/NAME.js` draws the figure.
 import base64
 import copy
 import importlib.util
-import json
 import logging
+import math
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ddl.claims import show
+from ddl.inputs import guard
 
 INTERACTIVE_MIME = "application/vnd.ddl.interactive+json"
 LARGEST = 2**20  # bytes of one model: a quarter of a million weights, as the lecture's largest
@@ -43,11 +45,14 @@ def interactive(
             what the model makes of them travel along, so that tests can compare.
 
     Raises:
-        ValueError: If a model is larger than 2^20 bytes, a mebibyte.
+        ValueError: If a model is larger than 2^20 bytes, a mebibyte, or no model; if the
+            name is no name of a file, or ``data`` holds what JSON cannot.
 
     Example:
         >>> interactive("vae", models={"decoder": (vae.decode, [torch.zeros(1, 2)])})
     """
+    if not re.fullmatch(r"\w+", name):
+        raise ValueError(f"name must be letters, digits and _, got {name!r}")
     payload: dict[str, Any] = {"name": name, "data": _plain(dict(data or {})), "models": {}}
     if importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxscript"):
         for key, (model, example) in (models or {}).items():
@@ -70,8 +75,10 @@ class _Method(nn.Module):
         return getattr(self.owner, self.name)(*inputs)
 
 
-def _still(model: Callable[..., Tensor]) -> nn.Module:
+def _still(model: Callable[..., Tensor], name: str) -> nn.Module:
     """Return a copy of a model on the CPU, as it is when it is used."""
+    if not isinstance(getattr(model, "__self__", model), nn.Module):
+        raise ValueError(f"{name} must be a model or a method of one, got {model!r}")
     module = model if isinstance(model, nn.Module) else _Method(model)
     return copy.deepcopy(module).cpu().eval()
 
@@ -82,8 +89,11 @@ def to_onnx(model: Callable[..., Tensor], example: Sequence[Tensor]) -> bytes:
     Inputs are called ``input0``, ``input1``, ...; the output is ``output``.
     The model itself is left as it is, and where it is. What the exporter notes of where
     in the code each part came from, paths on this machine among it, is left out.
+
+    Raises:
+        ValueError: If the model is neither an ``nn.Module`` nor a method of one.
     """
-    still = _still(model)
+    still = _still(model, "model")
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # about torch's own deprecations
         program = torch.onnx.export(
@@ -115,13 +125,15 @@ def _quiet() -> Iterator[None]:
 
 
 def _exported(key: str, model: Callable[..., Tensor], example: Sequence[Tensor]) -> dict[str, Any]:
-    content = to_onnx(model, example)
-    if len(content) > LARGEST:
-        raise ValueError(f"models[{key!r}] must be at most {LARGEST:,} bytes, got {len(content):,}")
-    still = _still(model)
+    still = _still(model, f"models[{key!r}]")
     inputs = [tensor.detach().cpu() for tensor in example]
     with torch.no_grad():
         output = still(*inputs)
+    if not isinstance(output, Tensor):
+        raise ValueError(f"models[{key!r}] must return one tensor, got {type(output).__name__}")
+    content = to_onnx(model, example)
+    if len(content) > LARGEST:
+        raise ValueError(f"models[{key!r}] must be at most {LARGEST:,} bytes, got {len(content):,}")
     return {
         "onnx": base64.b64encode(content).decode(),
         "inputs": [_array(tensor) for tensor in inputs],
@@ -139,10 +151,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Tensor):
         return _plain(value.detach().cpu().tolist())
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"data must hold finite numbers, got {value}")
         return float(f"{value:.5g}")
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    json.dumps(value)
+    if value is not None and not isinstance(value, str | int):
+        raise ValueError(f"data must hold numbers, texts, lists and tensors, got {value!r}")
     return value
+
+
+guard(globals(), acts=True)

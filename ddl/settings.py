@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from ddl.inputs import guard, positive
+
 SCALES = ("smoke", "cpu", "gpu")
 Number = TypeVar("Number", int, float)
 
@@ -55,14 +57,12 @@ def budget(*, cpu: Number, gpu: Number, smoke: Number | None = None) -> Number:
         smoke: The value for a quick trial; without one, at most 2.
 
     Raises:
-        ValueError: If a value is not positive.
+        ValueError: If a value is not a positive number.
 
     Example:
         >>> epochs = budget(cpu=2, gpu=20)
     """
-    for name, value in (("cpu", cpu), ("gpu", gpu), ("smoke", smoke)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be positive, got {value!r}")
+    positive(cpu=cpu, gpu=gpu, smoke=cpu if smoke is None else smoke)
     small = min(cpu, type(cpu)(2)) if smoke is None else smoke
     return {"smoke": small, "cpu": cpu, "gpu": gpu}[scale()]
 
@@ -105,12 +105,19 @@ def provenance(*packages: str) -> dict[str, Any]:
 
     Returns:
         ``ended``, the minute in UTC; ``device``; ``versions`` by name.
+
+    Raises:
+        ValueError: If a package is not installed.
     """
+    try:
+        versions = {name: importlib.metadata.version(name) for name in packages}
+    except (importlib.metadata.PackageNotFoundError, ValueError) as error:
+        raise ValueError(f"packages must be installed, got {packages}: {error}") from error
     return {
         "ended": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         "device": device_name(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in packages},
-        },
+        "versions": {"python": platform.python_version(), **versions},
     }
+
+
+guard(globals(), acts=True)

@@ -15,6 +15,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ddl.inputs import at_least_1, guard, positive
+
 
 @runtime_checkable
 class BatchSource(Iterable[Any], Sized, Protocol):
@@ -43,7 +45,7 @@ def fit(
 
     Args:
         model: The model; after training it lies on the device of ``fabric``.
-        loss: Maps the model and a batch to a scalar.
+        loss: Maps the model and a batch to a scalar with a gradient.
         batches: Yields the batches of one epoch each time it is iterated over.
         epochs: Passes over ``batches``.
         learning_rate: Step size of Adam; ignored where ``optimizer`` is given.
@@ -52,19 +54,21 @@ def fit(
             GPU where there is one.
 
     Raises:
-        ValueError: If ``epochs`` is below 1, ``learning_rate`` is not positive
-            or ``batches`` is empty.
+        ValueError: If ``epochs`` is below 1, ``learning_rate`` is not positive,
+            ``batches`` is empty, ``model`` has nothing to learn, ``optimizer`` is
+            another model's, or ``loss`` returns anything else.
         FloatingPointError: If the loss is no longer finite.
 
     Example:
         >>> fit(model, lambda model, batch: mse(model(batch[0]), batch[1]), batches, epochs=5)
     """
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
+    at_least_1(epochs=epochs)
+    positive(learning_rate=learning_rate)
+    if isinstance(batches, str):
+        raise ValueError(f"batches must be batches, got the text {batches!r}")
     if len(batches) == 0:
         raise ValueError("batches must not be empty")
+    _check_learns(model, optimizer)
     fabric = fabric or Fabric(accelerator="auto", devices=1)
     if optimizer is None:
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
@@ -79,6 +83,8 @@ def fit(
         for batch in batches:
             stepper.zero_grad()
             value = loss(wrapped, batch)
+            if not losses:
+                _check_loss(value)
             fabric.backward(value)
             stepper.step()
             losses.append(value.detach())
@@ -90,6 +96,24 @@ def fit(
             raise FloatingPointError(f"the loss is not finite in epoch {epoch}: {steps}")
     model.eval()
     return history
+
+
+def _check_learns(model: nn.Module, optimizer: torch.optim.Optimizer | None) -> None:
+    learnt = [p for p in model.parameters() if p.requires_grad]
+    if not learnt:
+        raise ValueError("model must have parameters that require a gradient, got none")
+    groups = optimizer.param_groups if optimizer else [{"params": learnt}]
+    stepped = {id(p) for group in groups for p in group["params"]}
+    if not any(id(p) in stepped for p in learnt):
+        raise ValueError("optimizer must be over the model's parameters, got another model's")
+
+
+def _check_loss(value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"loss must return a tensor, got {value!r}")
+    if value.ndim or not value.requires_grad:
+        kind = f"the shape {tuple(value.shape)}" if value.ndim else "one without"
+        raise ValueError(f"loss must return a scalar with a gradient, got {kind}")
 
 
 def lay_channels_together(model: nn.Module) -> None:
@@ -105,3 +129,6 @@ def lay_channels_together(model: nn.Module) -> None:
 def parameter_count(model: nn.Module) -> int:
     """Return how many numbers a model learns; a shared parameter counts once."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+guard(globals(), acts=True)

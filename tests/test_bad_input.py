@@ -1,18 +1,14 @@
 """Whatever a reader calls with whatever: a ValueError that names the argument, or an answer."""
 
 import inspect
-import math
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
-import jaxtyping
 import pytest
 import torch
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float
+from spoiled import REFUSED, Case, case, draw, few, has_nan, public_callables, rng, spoil
 from torch import Tensor, nn
 
 from ddl import (
@@ -36,27 +32,13 @@ from ddl import (
     vae,
 )
 
-Case = Callable[[], tuple[Callable[..., Any], dict[str, Any]]]
-
-
-def draw(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
-
 
 def mask(*shape: int) -> Tensor:
     return draw(*shape) > 0.5
 
 
-def rng() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
-
 def steps(*values: int) -> Tensor:
     return torch.tensor(values)
-
-
-def case(function: Callable[..., Any], **arguments: Any) -> Case:
-    return lambda: (function, arguments)
 
 
 def schedule() -> diffusion.NoiseSchedule:
@@ -493,49 +475,6 @@ MODULES = (
 )  # fmt: skip
 
 
-def public_callables() -> Iterator[str]:
-    """Yield the public functions, classes that are built, and methods of the modules."""
-    for module in MODULES:
-        slug = module.__name__.split(".")[-1]
-        for name, value in vars(module).items():
-            if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
-                continue
-            if inspect.isfunction(value):
-                yield f"{slug}.{name}"
-            if inspect.isclass(value):
-                if "__init__" in vars(value):
-                    yield f"{slug}.{name}"
-                yield from (
-                    f"{slug}.{name}.{key}"
-                    for key, method in vars(value).items()
-                    if not key.startswith("_") and isinstance(method, type(draw) | classmethod)
-                )
-
-
-def test_every_public_callable_is_listed() -> None:
-    assert set(public_callables()) <= set(CASES)
-
-
-FAULTY_TENSORS: dict[str, Callable[[Tensor], Any]] = {
-    "deeper": lambda x: x[None],
-    "flat": lambda x: x.flatten() if x.ndim > 1 else x[:, None],
-    "one number": lambda x: x.flatten()[0],
-    "shorter": lambda x: x[:-1],
-    "thinner": lambda x: x[..., :-1],
-    "no rows": lambda x: x[:0],
-    "no columns": lambda x: x[..., :0],
-    "other kind": lambda x: x.float() if not x.is_floating_point() else x.long(),
-    "precise": lambda x: x.double() if x.dtype == torch.float32 else x.to(torch.uint8),
-    "complex": lambda x: x.to(torch.complex64),
-    # A stand-in for another device; it holds no whole numbers that could be looked up.
-    "meta": lambda x: x.to("meta") if x.is_floating_point() else x.float(),
-    "nan": lambda x: x * math.nan if x.is_floating_point() else x,
-    "negative": lambda x: -x - 1 if x.dtype != torch.bool else x,
-    "list": lambda x: x.tolist(),
-    "text": lambda x: "text",
-}
-FAULTY_NUMBERS: tuple[Any, ...] = (0, -1, -7, True, 2.5, math.nan, "3", [1], torch.ones(2))
-REFUSED = ("complex", "list", "other kind", "text")  # no such tensor has a right answer
 # Answers in which a NaN cannot show: sizes alone count, or it comes of what is returned.
 SHOW_NONE = {
     "convolution.cost_of", "denoising.ternary_noise", "diffusion.NoiseSchedule.at",
@@ -543,63 +482,21 @@ SHOW_NONE = {
 }  # fmt: skip
 
 
-def faults(value: Any) -> list[tuple[str, Any]]:
-    """Return values like a right one, each with a fault, and the faults."""
-    if isinstance(value, Tensor):
-        return [(fault, spoil(value)) for fault, spoil in FAULTY_TENSORS.items()]
-    if isinstance(value, int | float):
-        return [(repr(number), number) for number in FAULTY_NUMBERS]
-    if isinstance(value, list | tuple):
-        return [("empty", type(value)()), ("text", "text")] + [
-            (fault, type(value)([*value[:k], wrong, *value[k + 1 :]]))
-            for k, part in enumerate(value)
-            for fault, wrong in faults(part)
-        ]
-    return [("text", "text")]
-
-
-def numbers_in(answer: Any) -> Iterator[Tensor]:
-    """Yield the floating tensors of an answer."""
-    if isinstance(answer, float):
-        yield torch.tensor(answer)
-    elif isinstance(answer, Tensor) and answer.is_floating_point() and not answer.is_meta:
-        yield answer.detach()
-    elif isinstance(answer, nn.Module):
-        yield from numbers_in([*answer.parameters(), *answer.buffers()])
-    elif isinstance(answer, list | tuple):
-        for part in answer:
-            yield from numbers_in(part)
-    elif is_dataclass(answer):
-        yield from numbers_in([getattr(answer, field.name) for field in fields(answer)])
-
-
-def has_nan(value: Any) -> bool:
-    return any(bool(part.isnan().any()) for part in numbers_in(value))
+def test_every_public_callable_is_listed() -> None:
+    assert set(public_callables(*MODULES)) <= set(CASES)
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")  # of a layer of no features
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=8, derandomize=True, deadline=None, database=None, phases=[Phase.generate])
+@few
 @given(choice=st.data())
 def test_bad_input_is_named_or_answered(name: str, choice: st.DataObject) -> None:
-    function, arguments = CASES[name]()
-    if not arguments:
+    answer = spoil(CASES[name], choice)
+    if answer is None or answer.refused:
         return
-    wrong = choice.draw(st.sampled_from(sorted(arguments)))
-    fault, value = choice.draw(st.sampled_from(faults(arguments[wrong])))
-    call = function.forward if isinstance(function, nn.Module) else function
-    words = "|".join(map(re.escape, inspect.signature(call).parameters))
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        answer = function(**(arguments | {wrong: value}))
-    except ValueError as said:
-        assert re.search(rf"\b({words})\b", str(said)), said  # noqa: PT017
-    else:
-        assert fault not in REFUSED, f"{wrong}: {fault}"
-        if fault != "meta" and name not in SHOW_NONE:
-            assert has_nan(answer) == has_nan(value), f"{wrong}: {fault}"
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+    assert answer.fault not in REFUSED, answer
+    if answer.fault != "meta" and name not in SHOW_NONE:
+        assert has_nan(answer.result) == has_nan(answer.value), answer
 
 
 @pytest.mark.parametrize("name", CASES)

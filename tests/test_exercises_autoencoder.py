@@ -81,4 +81,4 @@ WRONG = [
     (check.lloyd, lambda x, c: [1], "expected a tensor, got list"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

@@ -89,4 +89,4 @@ WRONG = [
     (check.same_conv, lambda x, w, s: torch.zeros(1), "expected a"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

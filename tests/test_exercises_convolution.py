@@ -93,4 +93,4 @@ WRONG = [
     ),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

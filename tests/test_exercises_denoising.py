@@ -55,4 +55,4 @@ WRONG = [
     (check.floor, lambda x: 0.0, "is not it"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

@@ -95,4 +95,4 @@ WRONG = [
     (check.best_noise, lambda x, a, m, s: x, "values are not"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

@@ -68,4 +68,4 @@ WRONG = [
     (check.memory_for, lambda steps, share: "long", "expected a number, got str"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

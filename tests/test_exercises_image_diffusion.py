@@ -64,4 +64,4 @@ WRONG = [
     (check.drowns, lambda p, a: "late", "expected a number, got str"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

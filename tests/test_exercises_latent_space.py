@@ -102,4 +102,4 @@ WRONG = [
     (check.shares, lambda z, w, m, v: torch.ones(len(z), len(m)) / len(m), "values are not"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

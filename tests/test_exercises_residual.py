@@ -90,4 +90,4 @@ WRONG = [
     (check.bias, lambda share, layers: None, "there is no answer"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

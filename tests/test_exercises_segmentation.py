@@ -123,4 +123,4 @@ WRONG = [
     (check.smallest_tile, lambda w, size: float(right_tile(w, size)) + 0.5, "is not it"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

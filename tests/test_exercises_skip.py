@@ -79,4 +79,4 @@ WRONG = [
     (check.untie, lambda weight, gain: [weight, gain], "expected a tensor, got list"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

@@ -73,4 +73,4 @@ WRONG = [
     (check.fold, lambda t: torch.tensor([100.0, 110.0, 11.0, 1.0]), "not"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

@@ -61,4 +61,4 @@ WRONG = [
     (check.tight_bound, lambda w: w.tolist(), "expected a tensor, got list"),
 ]
 
-test_right_answers, test_stubs, test_wrong_answers = both_ways(RIGHT, WRONG)
+test_right_answers, test_stubs, test_wrong_answers, test_spoiled_answers = both_ways(RIGHT, WRONG)

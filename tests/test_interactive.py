@@ -99,5 +99,21 @@ def test_a_model_that_is_too_large_is_refused(shown) -> None:
 
 
 def test_data_that_json_cannot_hold_is_refused(shown) -> None:
-    with pytest.raises(TypeError):
-        interactive("figure", data={"thing": object()})
+    for thing in (object(), float("nan"), torch.tensor(float("inf")), {1j}):
+        with pytest.raises(ValueError, match="data must hold"):
+            interactive("figure", data={"things": [thing]})
+    assert shown == []
+
+
+def test_what_is_no_model_is_named(shown) -> None:
+    example = [torch.zeros(1, 3)]
+    for model, message in (
+        (torch.relu, "must be a model or a method of one"),
+        (lambda x: x, "must be a model or a method of one"),
+        (nn.LSTM(3, 2), "must return one tensor, got tuple"),
+    ):
+        with pytest.raises(ValueError, match=rf"models\['net'\] {message}"):
+            interactive("figure", models={"net": (model, example)})
+    with pytest.raises(RuntimeError):  # of the reader's own model
+        interactive("figure", models={"net": (nn.Linear(2, 1), example)})
+    assert shown == []

@@ -9,12 +9,15 @@ and returns a `Verdict`, which a notebook shows as the cell's result:
 """
 
 import functools
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec
 
 import torch
 from torch import Tensor
+
+from ddl.inputs import guard
 
 Parameters = ParamSpec("Parameters")
 
@@ -56,10 +59,24 @@ def check(
     return checked
 
 
-def expect(condition: bool, message: str) -> None:
-    """Raise `NotYet` with a message for the reader unless the condition holds."""
+def expect(condition: Any, message: str) -> None:
+    """Raise `NotYet` with a message for the reader unless the condition holds.
+
+    The condition is anything that Python takes for true or false: what comes of a
+    reader's number may be NumPy's.
+    """
     if not condition:
         raise NotYet(message)
+
+
+def alike(answer: Tensor, other: Tensor, *, atol: float = 1e-8) -> bool:
+    """Return whether an answer has the values of another tensor, whatever kind of numbers.
+
+    An answer in float64 is as right as one in float32.
+    """
+    wide = torch.complex128  # holds all kinds
+    ours = answer.detach().to(other.device, wide)
+    return torch.allclose(ours, other.to(wide), atol=atol)
 
 
 def expect_tensor(answer: Any, expected: Tensor, *, hint: str = "", atol: float = 1e-5) -> None:
@@ -77,8 +94,13 @@ def expect_tensor(answer: Any, expected: Tensor, *, hint: str = "", atol: float 
     )
     shape, wanted = tuple(answer.shape), tuple(expected.shape)
     expect(shape == wanted, f"expected a {wanted} output, got {shape}.")
-    gap = (answer.detach().to(expected) - expected).abs().max().item() if answer.numel() else 0.0
-    close = torch.allclose(answer.detach().to(expected), expected, atol=atol, rtol=1e-4)
+    real = expected.is_complex() or not answer.is_complex()
+    expect(real, f"expected real numbers, got {answer.dtype}.")
+    # Widely: an answer's fractions count, whatever the kind of the expected numbers.
+    wide = torch.complex128 if expected.is_complex() else torch.float64
+    ours, theirs = answer.detach().to(expected.device, wide), expected.to(wide)
+    gap = (ours - theirs).abs().max().item() if answer.numel() else 0.0
+    close = torch.allclose(ours, theirs, atol=atol, rtol=1e-4)
     expect(close, f"the shape is right, the values are not: off by up to {gap:.2g}. {hint}".strip())
 
 
@@ -93,7 +115,11 @@ def expect_number(answer: Any, expected: float, *, hint: str = "", tolerance: fl
     if isinstance(answer, Tensor) and answer.numel() == 1:
         answer = answer.item()
     expect(
-        isinstance(answer, int | float) and not isinstance(answer, bool),
+        isinstance(answer, numbers.Real) and not isinstance(answer, bool),
         f"expected a number, got {type(answer).__name__}.",
     )
-    expect(bool(abs(answer - expected) <= tolerance), f"{answer:g} is not it. {hint}".strip())
+    close = bool(abs(answer - expected) <= tolerance)
+    expect(close, f"{float(answer):g} is not it. {hint}".strip())
+
+
+guard(globals(), acts=True)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -49,7 +49,7 @@ def best_code(solution: Any) -> str:
                 "Take the bias off, do not add it.": (x + bias) @ torch.linalg.pinv(weight).T,
             }
             for words, other in wrong.items():
-                expect(not torch.allclose(answer, other, atol=1e-4), words)
+                expect(not alike(answer, other, atol=1e-4), words)
         expect_tensor(answer, expected, atol=1e-4)
     return "no other code comes closer to x through this decoder."
 
@@ -74,11 +74,11 @@ def lloyd(solution: Any) -> str:
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             last = answer[-1]
             expect(
-                bool(torch.isfinite(last).all()) and torch.allclose(last, centroids[-1]),
+                bool(torch.isfinite(last).all()) and alike(last, centroids[-1]),
                 "a centroid that no row chose should stay where it is.",
             )
             expect(
-                not torch.allclose(answer, centroids, atol=1e-6),
+                not alike(answer, centroids, atol=1e-6),
                 "no centroid has moved.",
             )
         expect_tensor(answer, expected, hint="Each goes to the mean of the rows nearest to it.")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.exercises import NotYet, check, expect, expect_tensor
+from ddl.exercises import NotYet, alike, check, expect, expect_tensor
 
 DRAWINGS: tuple[tuple[dict[str, list[str]], str], ...] = (
     ({"x": [], "h": ["x"], "y": ["h"]}, "y"),
@@ -31,6 +31,7 @@ def needed(solution: Any) -> str:
         expect(answer is not None and answer is not ..., "there is no answer. Replace the dots.")
         if not isinstance(answer, list):
             raise NotYet(f"expected a list, got {type(answer).__name__}.")
+        expect(all(isinstance(name, str) for name in answer), "the list should hold names alone.")
         where = f"for {reads} and the output {output!r}"
         for name in answer:
             expect(name in wanted, f"{where} the output does not need {name!r}.")
@@ -104,7 +105,7 @@ def same_conv(solution: Any) -> str:
                 for n, k in ((height, k_height), (width, k_width))
             ]
             even = F.conv2d(x, weight, stride=stride, padding=(more[0], more[1]))
-            if torch.allclose(answer, even[:, :, :rows, :columns], atol=1e-4):
+            if alike(answer, even[:, :, :rows, :columns], atol=1e-4):
                 hint = "An odd zero belongs behind: right and bottom."
         hint = hint or f"It is wrong for {height}x{width} pixels, a {k_height}x{k_width} kernel"
         hint = hint if hint.endswith(".") else f"{hint} and stride {stride}."

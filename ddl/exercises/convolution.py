@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -51,7 +51,7 @@ def pointwise(solution: Callable[[Tensor, Tensor], Tensor]) -> str:
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             expect(
                 filters != channels
-                or not torch.allclose(answer, F.conv2d(x, matrix.T[:, :, None, None]), atol=1e-5),
+                or not alike(answer, F.conv2d(x, matrix.T[:, :, None, None]), atol=1e-5),
                 "the matrix is used the wrong way round: its rows are the filters.",
             )
             for axis, name in ((2, "height"), (3, "width")):
@@ -61,7 +61,7 @@ def pointwise(solution: Callable[[Tensor, Tensor], Tensor]) -> str:
                     else None
                 )
                 expect(
-                    other is None or not torch.allclose(answer, other.movedim(-1, axis), atol=1e-5),
+                    other is None or not alike(answer, other.movedim(-1, axis), atol=1e-5),
                     f"the matrix mixes the {name}, not the channels.",
                 )
         expect_tensor(

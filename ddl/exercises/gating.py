@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -85,13 +85,13 @@ def highway_by_hand(solution: Any) -> str:
             answer = solution(x, transform, gate)
         hint = ""
         if bias == 0 and isinstance(answer, Tensor) and answer.shape == x.shape:
-            if torch.allclose(answer, t * x + (1 - t) * h, atol=1e-5):
+            if alike(answer, t * x + (1 - t) * h, atol=1e-5):
                 hint = "The gate is open where it should be closed: T weighs H(x), not x."
-            elif torch.allclose(answer, t * h, atol=1e-5):
+            elif alike(answer, t * h, atol=1e-5):
                 hint = "Where the gate closes, the input should be carried."
-            elif torch.allclose(answer, h + x, atol=1e-5):
+            elif alike(answer, h + x, atol=1e-5):
                 hint = "Nothing here depends on the gate."
-            elif torch.allclose(answer, t * transform(x) + (1 - t) * x, atol=1e-5):
+            elif alike(answer, t * transform(x) + (1 - t) * x, atol=1e-5):
                 hint = "H(x) is a ReLU of the linear layer."
         expect_tensor(answer, t * h + (1 - t) * x, hint=hint)
     return "open, the layer transforms; closed, it carries its input."

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ddl.diffusion import cosine_schedule, linear_schedule
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -24,10 +24,10 @@ def guide(solution: Any) -> str:
                 "Walk on past told, not back towards untold.": (-w, told, untold),
             }
             for words, (v, a, b) in others.items():
-                if torch.allclose(answer, a + v * (a - b), atol=1e-5):
+                if alike(answer, a + v * (a - b), atol=1e-5):
                     hint = words
             expect(
-                not torch.allclose(answer, (1 + w) * told + w * untold, atol=1e-5),
+                not alike(answer, (1 + w) * told + w * untold, atol=1e-5),
                 "the weights of told and untold should sum to 1, whatever w is.",
             )
         expect_tensor(answer, told + w * (told - untold), hint=hint)
@@ -47,7 +47,7 @@ def short_betas(solution: Any) -> str:
         expected = 1 - kept[1:] / kept[:-1]
         answer = solution(alpha_bar, stops)
         hint = ""
-        if isinstance(answer, Tensor) and len(answer) == len(expected) + 1:
+        if isinstance(answer, Tensor) and answer.shape == (len(expected) + 1,):
             expect(False, f"{len(stops)} stops are {len(expected)} strides: one beta for each.")
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             others = {

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 def _covariance(size: int, generator: torch.Generator) -> Tensor:
@@ -115,7 +115,7 @@ def shares(solution: Any) -> str:
                 "The shares of one code sum to 1, over the humps.": reply(axis=0),
             }
             for words, wrong in others.items():
-                if torch.allclose(answer.to(wrong), wrong, atol=1e-5):
+                if alike(answer, wrong, atol=1e-5):
                     hint = words
         expect_tensor(answer, expected, hint=hint)
     far = torch.full((1, size), 1e3, dtype=torch.float64)

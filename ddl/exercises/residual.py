@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -46,7 +46,7 @@ def block(solution: Any) -> str:
                     "The input is added, not subtracted.": torch.relu(f - x),
                 }
                 for words, other in others.items():
-                    if torch.allclose(answer, other, atol=1e-5):
+                    if alike(answer, other, atol=1e-5):
                         hint = hint or words
             expect_tensor(answer, expected, hint=hint, atol=1e-4)
     return "the input is added before the last ReLU."
@@ -72,7 +72,7 @@ def shortcut(solution: Any) -> str:
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             swapped = expected.roll(out_channels - channels, dims=1)
             expect(
-                out_channels == channels or not torch.allclose(answer, swapped),
+                out_channels == channels or not alike(answer, swapped),
                 f"the zeros come behind the input's channels {where}.",
             )
             expect(

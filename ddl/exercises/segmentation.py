@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddl.exercises import NotYet, check, expect, expect_number, expect_tensor
+from ddl.exercises import NotYet, alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -30,9 +30,9 @@ def iou_each(solution: Any) -> str:
         )
         hint = ""
         if isinstance(answer, Tensor) and answer.shape == (batch,):
-            if torch.allclose(answer.float(), torch.tensor(dice), atol=1e-4):
+            if alike(answer, torch.tensor(dice), atol=1e-4):
                 hint = "These are Dice's coefficients. The IoU counts what is in both once."
-            elif torch.allclose(answer.float(), torch.tensor(accuracy), atol=1e-4):
+            elif alike(answer, torch.tensor(accuracy), atol=1e-4):
                 hint = "These are shares of right pixels. Only what is marked should count."
         expect_tensor(answer, torch.tensor(expected), hint=hint)
     empty = torch.zeros(3, 1, 5, 2, dtype=torch.bool)

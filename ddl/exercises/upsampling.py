@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -28,14 +28,14 @@ def stamps(solution: Callable[[Tensor, Tensor, int], Tensor]) -> str:
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             flipped = F.conv_transpose1d(x[None, None], kernel.flip(0)[None, None], stride=stride)
             expect(
-                not torch.allclose(answer, flipped[0, 0], atol=1e-5),
+                not alike(answer, flipped[0, 0], atol=1e-5),
                 f"the stamps are mirrored: each pixel puts down the kernel as it is. {case}",
             )
             last_wins = torch.zeros_like(expected)
             for i, value in enumerate(x):
                 last_wins[i * stride : i * stride + taps] = value * kernel
             expect(
-                taps <= stride or not torch.allclose(answer, last_wins, atol=1e-5),
+                taps <= stride or not alike(answer, last_wins, atol=1e-5),
                 f"a stamp overwrites the one before; where they overlap they add up. {case}",
             )
         expect_tensor(answer, expected, hint=case)
@@ -82,7 +82,8 @@ def flat_start(solution: Callable[[Tensor, int], Tensor]) -> str:
                 "the small kernel is laid side by side as a whole. Its taps are to be copied, "
                 "each into a block of its own.",
             )
-            y = F.conv_transpose2d(torch.ones(1, channels, 5, 5), answer, stride=stride)
+            kernel = answer.detach().to(small)
+            y = F.conv_transpose2d(torch.ones(1, channels, 5, 5), kernel, stride=stride)
             inside = y[..., stride * taps : -stride * taps, stride * taps : -stride * taps]
             spread = (inside.amax((2, 3)) - inside.amin((2, 3))).max().item()
             expect(
@@ -108,7 +109,7 @@ def fold(solution: Callable[[Tensor], Tensor]) -> str:
         expected = torch.stack([c, b + c, a + b, a])
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             expect(
-                not torch.allclose(answer, expected.flip(0), atol=1e-5),
+                not alike(answer, expected.flip(0), atol=1e-5),
                 "mirrored: what a convolution reads with its first tap, a stamp writes with its"
                 " last.",
             )

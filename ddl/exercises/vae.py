@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ddl.exercises import check, expect, expect_number, expect_tensor
+from ddl.exercises import alike, check, expect, expect_number, expect_tensor
 
 
 @check
@@ -39,7 +39,7 @@ def kl_of_spread(solution: Any) -> str:
                 "The KL is zero for mean 0 and sigma 1; yours is not.": (terms + 0.5).sum(-1),
             }
             for words, wrong in others.items():
-                if torch.allclose(answer.to(wrong), wrong, atol=1e-5):
+                if alike(answer, wrong, atol=1e-5):
                     hint = hint or words
         expect_tensor(answer, terms.sum(-1), hint=hint)
     narrow = solution(torch.zeros(1, 1), torch.full((1, 1), 1e-30))
@@ -82,11 +82,11 @@ def tight_bound(solution: Any) -> str:
         if isinstance(answer, Tensor) and answer.shape == expected.shape:
             if not answer.isfinite().all():
                 hint = "exp(-500) is zero in float32: torch.logsumexp stays finite."
-            elif torch.allclose(answer, log_weights.logsumexp(0), atol=1e-4):
+            elif alike(answer, log_weights.logsumexp(0), atol=1e-4):
                 hint = "That is the log of the sum. The bound is the log of the mean."
-            elif torch.allclose(answer, log_weights.mean(0), atol=1e-4):
+            elif alike(answer, log_weights.mean(0), atol=1e-4):
                 hint = "That is the mean of the logs, which is the ELBO again."
-            elif torch.allclose(answer, log_weights.amax(0), atol=1e-4):
+            elif alike(answer, log_weights.amax(0), atol=1e-4):
                 hint = "The best draw alone says too much: take the mean of the weights."
         expect_tensor(answer, expected, hint=hint, atol=1e-4)
     return "the log of the mean is at least the mean of the logs, and closer to log p(x)."

@@ -1,6 +1,7 @@
 """What a recipe leaves behind: its scores, and all one needs to know to believe them."""
 
 import json
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ddl.inputs import guard
 from ddl.recipes.workshop import Run
 from ddl.settings import provenance
 
@@ -36,7 +38,12 @@ def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dic
 
     The scores' names say what was measured and in which unit; losses are means over equal
     stretches, at most 200 of them.
+
+    Raises:
+        ValueError: If a score is not finite.
     """
+    if strange := [name for name, value in scores.items() if not math.isfinite(value)]:
+        raise ValueError(f"scores must be finite, got another number for {', '.join(strange)}")
     settings = run.settings()
     known = {name: settings.pop(name) for name in ("recipe", "scale", "seed", "data")}
     found = {
@@ -55,3 +62,6 @@ def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dic
     unfinished.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     os.replace(unfinished, path)
     return found
+
+
+guard(globals(), acts=True)

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 import ddl
 from ddl.image_diffusion import MovingAverage
+from ddl.inputs import at_least_1, guard, same_length
 from ddl.recipes import checkpoint
 from ddl.settings import seed_value
 from ddl.training import lay_channels_together, parameter_count
@@ -52,7 +53,7 @@ class Stream:
             batch and a CPU generator.
 
     Raises:
-        ValueError: If lengths differ or ``batch_size`` is below 1.
+        ValueError: If there are no rows, lengths differ, or ``batch_size`` is below 1.
     """
 
     def __init__(
@@ -61,13 +62,9 @@ class Stream:
         batch_size: int,
         draw: Callable[[Batch, torch.Generator], Batch] | None = None,
     ) -> None:
-        lengths = {len(tensor) for tensor in tensors}
-        if len(lengths) != 1:
-            raise ValueError(f"tensors must be one or more of the same length, got {lengths}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.count = same_length(*tensors)
+        at_least_1(batch_size=batch_size)
         self.tensors, self.batch_size, self.draw = tensors, batch_size, draw
-        self.count = lengths.pop()
         self._order = lru_cache(2)(self._shuffled)
 
     def _shuffled(self, epoch: int) -> Tensor:
@@ -75,10 +72,13 @@ class Stream:
 
     def steps(self, epochs: int) -> int:
         """Return how many batches hold as many rows as so many passes."""
+        at_least_1(epochs=epochs)
         return max(1, round(epochs * self.count / self.batch_size))
 
     def rows(self, step: int) -> Tensor:
         """Return the numbers of the rows in batch ``step`` = 0, 1, 2, ..."""
+        if step < 0:
+            raise ValueError(f"step must be at least 0, got {step}")
         start, stop = step * self.batch_size, (step + 1) * self.batch_size
         first, last = start // self.count, (stop - 1) // self.count
         orders = torch.cat([self._order(epoch) for epoch in range(first, last + 1)])
@@ -157,10 +157,12 @@ class Run:
             average: Takes in the weights after each batch.
 
         Raises:
+            ValueError: If ``steps`` is below 1.
             RecipeError: If the batch cannot be divided among the processes, or the
                 checkpoint is of a run with other settings.
             FloatingPointError: If a loss is not finite.
         """
+        at_least_1(steps=steps)
         fabric = self.fabric
         path = self.folder / f"{label.replace(' ', '_')}.safetensors"
         if stream.batch_size % fabric.world_size:
@@ -260,6 +262,8 @@ def connect(precision: str) -> Fabric:
     Started plainly, a run is one process on one device. torchrun, or ``fabric run``, which
     calls it, says by environment variables how many there are, and on how many machines.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     machines = int(os.environ.get("WORLD_SIZE", "1")) // here
     fabric = Fabric(devices=here, num_nodes=machines, precision=PRECISIONS[precision])  # type: ignore[arg-type]
@@ -271,6 +275,10 @@ def connect(precision: str) -> Fabric:
 
 def thinned(losses: Sequence[float], most: int = 200) -> list[float]:
     """Return at most so many means over equal stretches of a curve; a short one as it is."""
+    at_least_1(most=most)
     stretch = -(-len(losses) // most)
     parts = [losses[k : k + stretch] for k in range(0, len(losses), max(stretch, 1))]
     return [sum(part) / len(part) for part in parts]
+
+
+guard(globals(), acts=True)
