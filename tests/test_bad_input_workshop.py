@@ -1,4 +1,5 @@
 """Whatever a page hands to the workshop: a ValueError in words, before anything is done."""
+# pyright: reportArgumentType=false
 
 import argparse
 import tempfile

@@ -118,7 +118,7 @@ def expect_number(answer: Any, expected: float, *, hint: str = "", tolerance: fl
         isinstance(answer, numbers.Real) and not isinstance(answer, bool),
         f"expected a number, got {type(answer).__name__}.",
     )
-    close = bool(abs(answer - expected) <= tolerance)
+    close = abs(float(answer) - float(expected)) <= tolerance
     expect(close, f"{float(answer):g} is not it. {hint}".strip())
 
 
