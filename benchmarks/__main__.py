@@ -16,6 +16,7 @@ COMPARISONS = {
     "attention": training.attention,
     "vae": training.vae,
     "diffusion_steps": diffusion.steps,
+    "diffusion_score": diffusion.to_a_score,
     "import": book.import_ddl,
     "execution": book.execution,
     "edits": book.edits,

@@ -1,7 +1,8 @@
 """Our U-Net for diffusion beside two that people use, at their smallest sensible settings.
 
 All three learn by the same loss, from the same digits, by the same optimizer and average of
-weights: only the network differs.
+weights, and are sampled by the same walk: only the network differs, and where a score is
+raced for, the learning rate.
 """
 
 import importlib
@@ -16,13 +17,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.measure import Result, in_turns, seconds, spread
+from benchmarks.measure import Result, Run, in_turns, race, seconds, spread, until
 from ddl.data import digits
-from ddl.diffusion import NoiseSchedule, cosine_schedule
+from ddl.diffusion import NoiseSchedule, cosine_schedule, ddim_sample
 from ddl.image_diffusion import MovingAverage, UNet
+from ddl.scoring import frechet_distance, train_digit_classifier
 from ddl.training import parameter_count
 
 SIZE, BATCH = 16, 32
+SAMPLES, STRIDES = 300, 10  # of a score: how many, by so many steps of DDIM
+TRAINED, JUDGED, REAL = 14_000, 10_000, 3_000  # digits: for the nets, the judge, to compare with
+TARGET = 13.0  # Fréchet distance
+ROUND = 50  # training steps between two scores
+RATE = 2e-3  # of learning, the page's
+RATES = (3e-4, 1e-3, 2e-3, 4e-3)  # that the other tries
+TRIAL = 150  # its training steps with each
 
 Net = Callable[[Tensor, Tensor], Tensor]
 
@@ -43,6 +52,23 @@ def lucidrains(schedule: NoiseSchedule) -> nn.Module:
     if sys.modules.get("torchvision", net).__spec__ is None:
         del sys.modules["torchvision"]
     return net.Unet(dim=24, dim_mults=(1, 2), channels=1, flash_attn=False)
+
+
+class Velocity(nn.Module):
+    """A network asked for the velocity, which tells the noise: see `ddl.image_diffusion.UNet`.
+
+    It is the default of denoising-diffusion-pytorch, whose weights of the loss make it the mean
+    squared error of the noise.
+    """
+
+    def __init__(self, net: nn.Module, schedule: NoiseSchedule) -> None:
+        super().__init__()
+        self.net, self.schedule = net, schedule
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the predicted noise."""
+        alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
+        return (1 - alpha_bar).sqrt() * x + alpha_bar.sqrt() * self.net(x, t)
 
 
 class Diffusers(nn.Module):
@@ -75,7 +101,7 @@ def _images() -> Tensor:
 
 
 def _training(
-    make: Callable[[NoiseSchedule], nn.Module], images: Tensor, seed: int
+    make: Callable[[NoiseSchedule], nn.Module], images: Tensor, seed: int, rate: float = RATE
 ) -> tuple[nn.Module, MovingAverage, Iterator[None]]:
     """Return a network, its average and an endless iterator that takes one step at a time."""
     torch.manual_seed(seed)
@@ -83,7 +109,7 @@ def _training(
     schedule = cosine_schedule(1000)
     net = make(schedule)
     average = MovingAverage(net, decay=0.995)
-    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
 
     def steps() -> Iterator[None]:
         while True:
@@ -144,3 +170,63 @@ def steps() -> list[Result]:
                 )
             )
     return results
+
+
+def to_a_score() -> list[Result]:
+    """Seconds of training to the same Fréchet distance, at the size of the page's images."""
+    parts, train = [TRAINED, JUDGED, REAL], digits(TRAINED + JUDGED + REAL, 1).train
+    images, judged, real = F.avg_pool2d(train.images, 2).split(parts)
+    labels, judged_labels, _ = train.labels.split(parts)
+    generator = torch.Generator().manual_seed(0)
+    judge = train_digit_classifier(judged, judged_labels, generator=generator)
+    reference = judge.features(real)
+
+    def distance(pixels: Tensor) -> float:
+        return frechet_distance(judge.features(pixels), reference)
+
+    def begin(
+        make: Callable[[NoiseSchedule], nn.Module], rate: float, seed: int
+    ) -> tuple[Iterator[None], Callable[[], float]]:
+        _, average, step = _training(make, images, seed, rate)
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(SAMPLES, *images.shape[1:], generator=generator)
+
+        def score() -> float:
+            walk = ddim_sample(average.model, cosine_schedule(1000), noise, steps=STRIDES)
+            return distance(((walk + 1) / 2).clamp(0, 1))
+
+        return step, score
+
+    def side(make: Callable[[NoiseSchedule], nn.Module], rate: float) -> Run:
+        def run(turn: int, limit: float) -> float:
+            step, score = begin(make, rate, seed=1 + turn)
+            return until(lambda: score() < TARGET, step, every=ROUND, limit=limit)
+
+        return run
+
+    def other(schedule: NoiseSchedule) -> nn.Module:
+        return Velocity(lucidrains(schedule), schedule)
+
+    tried: dict[float, float] = {}
+    for rate in RATES:
+        step, score = begin(other, rate, seed=0)
+        for _ in range(TRIAL):
+            next(step)
+        tried[rate] = score()
+    best = min(RATES, key=tried.__getitem__)
+    shown = ", ".join(f"{value:.3g} by {rate:g}" for rate, value in tried.items())
+    floor = distance(images[:SAMPLES])
+    five = distance(images[labels < 5][:SAMPLES])
+    one = median(distance(image.expand(SAMPLES, -1, -1, -1)) for image in images[:5])
+    return [
+        race(
+            "training our U-Net to a score against that of denoising-diffusion-pytorch",
+            side(ours, RATE),
+            side(other, best),
+            at_most=0.5,
+            note=f"until {SAMPLES} samples by {STRIDES} steps of DDIM have a Fréchet distance "
+            f"below {TARGET:g}, scores not timed; {SAMPLES} real digits have {floor:.2g}, those "
+            f"below 5 {five:.2g}, one repeated {one:.3g}; both predict the velocity; ours learns "
+            f"at the page's rate, the other at its best: after {TRIAL} steps it had {shown}",
+        )
+    ]

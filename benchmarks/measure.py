@@ -6,7 +6,7 @@ machine, and the spread says how far single runs were from their median.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -16,6 +16,10 @@ import torch
 from ddl.settings import provenance
 
 RUNS = 5
+PATIENCE = 2.5  # of a race: how many times our seconds the other may take
+MOST = 600.0  # seconds of ours in a race
+
+Run = Callable[[int, float], float]  # (turn, limit in seconds) -> seconds taken
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,62 @@ def compare(
     unit = "items/s" if items else "s"
     return Result(
         name, median(a), median(b), ratio, unit, bar, reached, (spread(a), spread(b)), note
+    )
+
+
+def until(good: Callable[[], bool], step: Iterator[object], *, every: int, limit: float) -> float:
+    """Return the seconds of steps until a check holds; the limit where it did not by then.
+
+    Args:
+        good: The check, not timed.
+        step: Takes one step at a time.
+        every: Steps between two checks.
+        limit: Seconds after which nothing is begun.
+    """
+    taken = 0.0
+    while taken < limit:
+        started = clock()
+        for _ in range(every):
+            next(step)
+        taken += clock() - started
+        if taken <= limit and good():
+            return taken
+    return limit
+
+
+def race(name: str, ours: Run, peer: Run, *, at_most: float, note: str) -> Result:
+    """Time two kinds of work to the same end, in turns, where the other may not get there.
+
+    In each turn the other is stopped at `PATIENCE` times our seconds. These are then too few
+    for it and the ratio too large: a bar is reached all the more.
+
+    Args:
+        name: What is compared.
+        ours: Our work.
+        peer: The other's.
+        at_most: The bar from above: ours over peer's.
+        note: What one must know to read the numbers.
+
+    Raises:
+        RuntimeError: If ours is not there within `MOST` seconds.
+    """
+    a, b, stopped = [], [], 0
+    for turn in range(RUNS):
+        a.append(ours(turn, MOST))
+        if a[-1] >= MOST:
+            raise RuntimeError(f"{name}: ours was not there after {MOST:g} s")
+        limit = PATIENCE * a[-1]
+        b.append(peer(turn, limit))
+        stopped += b[-1] >= limit
+    if stopped:
+        note += (
+            f"; {stopped} of {RUNS} runs of the other were stopped before, at {PATIENCE:g} times "
+            "our seconds: it takes at least what is shown, and the ratio is at most that"
+        )
+    ratio = median(a) / median(b)
+    bar, reached = f"at most {at_most:g}", ratio <= at_most
+    return Result(
+        name, median(a), median(b), ratio, "s", bar, reached, (spread(a), spread(b)), note
     )
 
 

@@ -3,14 +3,20 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
-from benchmarks import measure
+from benchmarks import diffusion, measure
 from benchmarks.__main__ import COMPARISONS, main
-from benchmarks.measure import Result, compare, in_turns, line, spread
+from benchmarks.measure import Result, compare, in_turns, line, race, spread, until
+from ddl.data import Dataset, Split
+from ddl.diffusion import cosine_schedule
+from ddl.scoring import DigitClassifier
 from tools import pages, sphinx_benchmarks
 
 FILE = pages.ROOT / "results" / "benchmarks.jsonl"
@@ -61,6 +67,109 @@ def test_items_a_second_are_compared_with_a_bar_from_below(slowly) -> None:
     assert (result.unit, result.bar, result.reached) == ("items/s", "at least 2.1", False)
     assert compare("x", slowly(1), slowly(2), items=100, at_least=1.9).reached is True
     assert compare("x", slowly(1), slowly(2)).reached is None
+
+
+def test_seconds_until_a_check_holds_are_those_of_the_steps_alone(slowly) -> None:
+    def checks(*answers: bool) -> Callable[[], bool]:
+        left = iter(answers)
+        return lambda: slowly(100)() or next(left)
+
+    step = (slowly(3)() for _ in repeat(None))
+    assert until(checks(False, False, True), step, every=2, limit=99) == 18
+    assert until(checks(True), step, every=2, limit=99) == 6
+    assert until(checks(True), step, every=2, limit=6) == 6
+    assert until(checks(False), step, every=2, limit=6) == 6
+    assert until(checks(False), step, every=2, limit=7) == 7  # the second check comes too late
+
+
+def test_a_race_stops_the_other_at_a_multiple_of_our_seconds_and_says_so() -> None:
+    calls: list[tuple[str, int]] = []
+
+    def run(name: str, seconds: list[float]) -> measure.Run:
+        return lambda turn, limit: calls.append((name, turn)) or min(seconds[turn], limit)
+
+    def result(peer: list[float], at_most: float = 0.5) -> Result:
+        return race("x", run("a", [3, 1, 2, 2, 2]), run("b", peer), at_most=at_most, note="told")
+
+    there = result([7, 2, 4, 4, 3])
+    assert calls == [(name, turn) for turn in range(5) for name in "ab"]
+    assert (there.ours, there.peer, there.ratio, there.unit) == (2, 4, 0.5, "s")
+    assert (there.bar, there.reached) == ("at most 0.5", True)
+    assert (there.spread, there.note) == ((0.5, 0.75), "told")
+    assert result([7, 2, 4, 4, 3], at_most=0.4).reached is False
+    stopped = result([7, 99, 99, 3, 4])
+    assert (stopped.peer, stopped.ratio, stopped.spread) == (4, 0.5, (0.5, 0.75))
+    assert stopped.note == (
+        "told; 2 of 5 runs of the other were stopped before, at 2.5 times our seconds: "
+        "it takes at least what is shown, and the ratio is at most that"
+    )
+    with pytest.raises(RuntimeError, match="x: ours was not there after 600 s"):
+        race("x", run("a", [999]), run("b", [1]), at_most=1, note="")
+
+
+def test_a_velocity_tells_the_noise() -> None:
+    schedule, generator = cosine_schedule(1000), torch.Generator().manual_seed(0)
+    x0 = torch.randn(5, 1, 3, 2, generator=generator)
+    x, t, noise = schedule.draw(x0, generator=generator)
+    alpha_bar = schedule.at(schedule.alpha_bar, t, x)
+    v = alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * x0
+
+    class Right(nn.Module):
+        def forward(self, x: Tensor, t: Tensor) -> Tensor:
+            return v
+
+    torch.testing.assert_close(diffusion.Velocity(Right(), schedule)(x, t), noise)
+
+
+def test_nets_are_raced_to_a_score_the_other_at_its_best_rate(
+    monkeypatch: pytest.MonkeyPatch, slowly
+) -> None:
+    sizes = {
+        "TRAINED": 60,
+        "JUDGED": 30,
+        "REAL": 20,
+        "SAMPLES": 9,
+        "ROUND": 4,
+        "TRIAL": 2,
+        "STRIDES": 2,
+    }
+    for name, value in sizes.items():
+        monkeypatch.setattr(diffusion, name, value)
+    some = Split(torch.rand(110, 1, 28, 28), torch.arange(110) % 10)
+    monkeypatch.setattr(diffusion, "digits", lambda *_: Dataset("some", some, some))
+    asked: list[str] = []
+
+    class Net(nn.Module):
+        def __init__(self, name: str, seconds: float) -> None:
+            super().__init__()
+            self.name, self.seconds, self.net = name, seconds, nn.Conv2d(1, 1, 1)
+
+        def forward(self, x: Tensor, t: Tensor) -> Tensor:
+            slowly(self.seconds)()
+            asked.append(f"{self.name} {'learns' if self.training else 'draws'} {len(x)}")
+            return self.net(x)
+
+    monkeypatch.setattr(diffusion, "ours", lambda _: Net("ours", 3))
+    monkeypatch.setattr(diffusion, "lucidrains", lambda _: Net("other", 5))
+    told: list[str] = []
+    monkeypatch.setattr(diffusion, "Velocity", lambda net, _: told.append(net.name) or net)
+    rates: list[float] = []
+    adam = torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda p, lr: rates.append(lr) or adam(p, lr))
+    judge = DigitClassifier(14)
+    monkeypatch.setattr(diffusion, "train_digit_classifier", lambda *_, **__: judge)
+    turn = [50, 40, 12.9, 50, 12.9]  # ours is there in the third round, the other in the second
+    scores = iter([30, 21, 22, 25, *[1] * 7, *turn * measure.RUNS])
+    monkeypatch.setattr(diffusion, "frechet_distance", lambda *_: next(scores))
+    (found,) = diffusion.to_a_score()
+    assert not [*scores]
+    assert told == ["other"] * (4 + measure.RUNS)
+    assert rates == [3e-4, 1e-3, 2e-3, 4e-3, *[2e-3, 1e-3] * measure.RUNS]
+    assert (found.ours, found.peer, found.ratio) == (3 * 4 * 3, 2 * 4 * 5, 0.9)
+    assert (found.bar, found.reached, found.spread) == ("at most 0.5", False, (0, 0))
+    assert found.note.endswith("had 30 by 0.0003, 21 by 0.001, 22 by 0.002, 25 by 0.004")
+    assert {*asked} == {f"{name} {what}" for name in ("ours", "other")
+                        for what in ("learns 32", "draws 9")}  # fmt: skip
 
 
 def test_lines_are_kept_until_their_comparison_is_measured_anew(
