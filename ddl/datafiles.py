@@ -2,15 +2,18 @@
 
 No file is used whose MD5 is not the published one, and none is left in the
 cache. What is downloaded or unpacked is written beside its place and moved into
-it when it is whole, so two kernels may ask at once, and one may be killed.
+it when it is whole, so two kernels may ask at once, and one may be killed. What a
+killed one leaves half written, the first look-up an hour later deletes.
 """
 
 import contextlib
+import glob
 import gzip
 import hashlib
 import math
 import os
 import pickle
+import shutil
 import tarfile
 import tempfile
 import time
@@ -28,6 +31,7 @@ from ddl.inputs import guard
 
 SECONDS = 5  # until an unanswered mirror counts as out of reach
 SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes
+LEFT = 3600  # seconds without a byte after which a half file is nobody's: see SECONDS
 
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -82,6 +86,7 @@ def local(folder: str, name: str, md5: str) -> Path | None:
                 "Delete it and copy or download it again."
             )
         return path
+    _delete_leftovers()
     path = pooch.os_cache("ddl") / folder / name
     if not path.is_file():
         return None
@@ -90,6 +95,16 @@ def local(folder: str, name: str, md5: str) -> Path | None:
             path.unlink()  # ours to mend: the next line of call downloads it anew
         return None
     return path
+
+
+def _delete_leftovers() -> None:
+    """Delete the half files of killed processes; what a living one writes is never so old."""
+    cache = pooch.os_cache("ddl")
+    for name in glob.glob("**/tmp????????", root_dir=cache, recursive=True):  # tempfile's names
+        path = cache / name
+        with contextlib.suppress(OSError):  # another kernel was first, or may not write here
+            if path.stat().st_mtime < time.time() - LEFT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class _Pace:

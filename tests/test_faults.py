@@ -131,6 +131,12 @@ def cache(
     return cache
 
 
+def grow_old(folder: Path) -> None:
+    """Let an hour and a minute pass for all that lies in a folder."""
+    for path in folder.rglob("*"):
+        os.utime(path, (time.time() - 3660,) * 2)
+
+
 def files_in(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
 
@@ -283,7 +289,7 @@ def asking(server: Mirrors, cache: Path, *faults: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_download_leaves_no_half_file(
+def test_a_killed_download_leaves_nothing(
     server: Mirrors, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = asking(server, cache, "stalls")
@@ -293,10 +299,15 @@ def test_a_killed_download_leaves_no_half_file(
         time.sleep(0.02)
     process.kill()
     process.communicate()
-    assert any(files_in(cache).values())  # it was at it
-    assert not set(files_in(cache)) & set(server.files)
+    (leftover,) = files_in(cache).items()
+    assert leftover[0] not in server.files
+    assert leftover[1]  # it was at it
     server.closing.set()
     check_recovered(server, cache, monkeypatch)
+    assert files_in(cache) == server.files | dict([leftover])  # young: it may be a living one's
+    grow_old(cache)
+    check_recovered(server, cache, monkeypatch)
+    assert files_in(cache) == server.files
 
 
 def test_two_at_once_both_get_whole_files(server: Mirrors, cache: Path) -> None:
@@ -420,6 +431,10 @@ def test_a_process_killed_while_unpacking_leaves_no_half_batch(
     assert [path.name for path in folder.iterdir() if path.name in cifar] == []
     assert len(list(folder.iterdir())) == 1  # it was at it
     check_cifar(cache, cifar)
+    assert len(list(folder.iterdir())) == 1 + len(cifar)  # young: it may be a living one's
+    grow_old(cache)
+    check_cifar(cache, cifar)
+    assert {path.name for path in folder.iterdir()} == set(cifar)
 
 
 def test_unpacking_never_touches_a_batch_that_is_read(cache: Path, cifar: dict[str, bytes]) -> None:
