@@ -146,7 +146,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 class PageLines:
-    """Prints a line when a page is done."""
+    """Prints a line when a page is done, or its worker is."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
@@ -156,11 +156,19 @@ class PageLines:
         for name, about in report.user_properties:
             if name == "page" and isinstance(about, dict):
                 DONE.append(about)
-                self.terminal.ensure_newline()
-                self.terminal.write_line(
+                self.write(
                     f"{about['page']}: {about['compared']} of {about['cells']} cells compared, "
                     f"{about['seconds']} s{', FAILED' if about['failed'] else ''}"
                 )
+
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
+        """Name the page at once: pytest does so when the other worker's page is done."""
+        self.write(f"{Path(crashitem.split('::')[0]).stem}: its worker died, FAILED")
+
+    def write(self, line: str) -> None:
+        """Write a line of its own."""
+        self.terminal.ensure_newline()
+        self.terminal.write_line(line)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

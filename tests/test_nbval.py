@@ -49,6 +49,8 @@ STORED = {
     "out_of_memory": [],
 }
 
+PYTEST = [sys.executable, "-m", "pytest", "-p", "conftest", "-c", "pyproject.toml", "--nbval"]
+
 
 @pytest.fixture(scope="module", params=["-n0", "-n2"])
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -58,14 +60,8 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         cell = new_code_cell(source, execution_count=1)
         cell.outputs = [nbformat.from_dict(output) for output in STORED[name]]
         nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
-    options = ["-p", "conftest", "-c", "pyproject.toml", request.param, "-rA", "--nbval"]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(folder)],
-        cwd=pages.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    command = [*PYTEST, request.param, "-rA", str(folder)]
+    result = subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True, timeout=180)
     return result.stdout
 
 
@@ -95,6 +91,33 @@ def test_a_dead_kernel_is_reported_with_its_page(outcomes: str) -> None:
     """Long before nbval's time-out, which this run would not live to see."""
     assert "killed.ipynb::Cell 0 - pytest plugin exception: the kernel died" in outcomes
     assert f"the kernel died, exit status {9 if sys.platform == 'win32' else -9}" in outcomes
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a kernel's parent is not its worker there")
+def test_a_killed_worker_is_reported_once_and_at_once(tmp_path: Path) -> None:
+    """While the other worker's page still waits: it ends when the report has been read."""
+    seen = tmp_path / "seen"
+    wait = (
+        "import time\nfrom pathlib import Path\nuntil = time.monotonic() + 60\n"
+        f"while not Path({str(seen)!r}).exists():\n"
+        "    assert time.monotonic() < until\n    time.sleep(0.1)"
+    )
+    for name, source in {"waits": wait, "worker": "import os\nos.kill(os.getppid(), 9)"}.items():
+        code = ["pass", source, "pass", "pass"]
+        cells = [new_code_cell(source, execution_count=1) for source in code]
+        nbformat.write(new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
+    command = [*PYTEST, "-n2", "-rf", str(tmp_path)]
+    lines = []
+    with subprocess.Popen(command, cwd=pages.ROOT, stdout=subprocess.PIPE, text=True) as run:
+        for line in run.stdout or ():
+            lines.append(line)
+            if line == "worker: its worker died, FAILED\n":
+                seen.touch()
+    said = "".join(lines)
+    failed = [line.split(" - worker ")[0] for line in lines if line.startswith("FAILED")]
+    assert failed == ["FAILED worker.ipynb::Cell 1"], said
+    assert run.returncode == 1
+    assert "waits: 4 of 4 cells compared" in said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
