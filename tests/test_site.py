@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools import pages
-from tools.sphinx_site import with_lazy_pictures
+from tools.sphinx_site import with_lazy_pictures, with_whole_words
 
 TOC = """format: jb-book
 root: intro
@@ -284,3 +284,10 @@ def test_pictures_have_a_size_and_late_ones_load_late() -> None:
     assert 'width="70" height="30"' in first
     assert "lazy" not in first
     assert 'loading="lazy"' in second
+
+
+def test_what_has_a_hyphen_and_a_number_stays_on_one_line() -> None:
+    body = '<p title="1e-05">gap {}, sigma{}), {}</p><pre>3e-05, 2-D</pre>'
+    words = ("2.5e-05", "(-w", "2-D")
+    tied = (f'<span class="ddl-tied">{word}</span>' for word in words)
+    assert with_whole_words(body.format(*words)) == body.format(*tied)

@@ -3,6 +3,7 @@
 - `web/static` and `web/templates` are the site's own styles, scripts and layout.
 - A page loads only the styles and scripts listed here; nothing comes from elsewhere.
 - Pictures below the first screen load when they are scrolled to.
+- Numbers with a hyphen, like 1e-05, stay on one line.
 - What is folded (hints, solutions) is a `details` element, which needs no script.
 - Code that a cell prints has the colours of code.
 """
@@ -38,6 +39,8 @@ SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
 SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
+# What browsers would break after its hyphen: 1e-05, 6-dimensional, (-x, U-Net.
+HYPHENED = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|\bU-Net"
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -61,7 +64,7 @@ def slim(
         context["ddl_buttons"] = launch.buttons(page)
         context["ddl_run"] = pages.executed(page).metadata["ddl"]
     if "body" in context:
-        context["body"] = with_lazy_pictures(context["body"])
+        context["body"] = with_whole_words(with_lazy_pictures(context["body"]))
 
 
 def _listed(file: Any, names: tuple[str, ...]) -> bool:
@@ -82,6 +85,15 @@ def with_lazy_pictures(body: str) -> str:
         return tag if count <= EAGER else tag.replace("<img ", '<img loading="lazy" ', 1)
 
     return re.sub(r"<img [^>]*>", mended, body)
+
+
+def with_whole_words(body: str) -> str:
+    """Return HTML in which no line ends in the midst of what is `HYPHENED`."""
+
+    def tied(match: re.Match[str]) -> str:
+        return match[0] if match[0][0] == "<" else f'<span class="ddl-tied">{match[0]}</span>'
+
+    return re.sub(rf"<(pre|script)\b.*?</\1>|<[^>]*>|{HYPHENED}", tied, body, flags=re.DOTALL)
 
 
 class details(nodes.General, nodes.Element):  # noqa: N801 (docutils' nodes have such names)
