@@ -82,6 +82,8 @@ def test_a_run_says_how_it_was_made() -> None:
         "torch 2.13.0; commit aaaaaaaaaaaa; epochs 20,",
     ):
         assert part in line
+    single = result(trainings={"a": {"seconds": 1.4, "steps": 700}})
+    assert "; 1 training, 700 steps in 1 s, on CPU," in sphinx_recipes.made(single)
 
 
 def test_the_page_shows_every_recipe_once() -> None:

@@ -42,12 +42,9 @@ def _number(value: float) -> str:
 
 
 def made(line: dict[str, Any]) -> str:
-    """Return where and with what a line was measured."""
+    """Return on what and with what a line was measured."""
     versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
-    return (
-        f"{line['ended']} UTC, {line['device']} with {line['cores']} cores, "
-        f"threads {line['threads']}; {versions}"
-    )
+    return f"{line['device']} with {line['cores']} cores, threads {line['threads']}; {versions}"
 
 
 class Benchmarks(SphinxDirective):
@@ -65,7 +62,10 @@ class Benchmarks(SphinxDirective):
                     nodes.strong(text=line["name"]), nodes.Text(f": {line['note']}.")
                 )
         runs = nodes.paragraph()
-        places = dict.fromkeys(made(line) for line in found)
+        days: dict[str, set[str]] = {}
+        for line in found:
+            days.setdefault(made(line), set()).add(line["ended"][:10])
+        places = [f"{', '.join(sorted(when))}, {place}" for place, when in days.items()]
         runs += nodes.Text(f"Measured: {'; and '.join(places)}.")
         return [table(HEAD, (34, 20, 20, 10, 16), cells), notes, runs]
 

@@ -66,9 +66,11 @@ def made(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     trained = sum(training["seconds"] for training in result["trainings"].values())
     steps = sum(training["steps"] for training in result["trainings"].values())
+    count = len(result["trainings"])
+    trainings = f"{count} trainings, together" if count > 1 else "1 training,"
     return (
-        f"{_size(result)}: {result['data']}; seed {result['seed']}; {len(result['trainings'])} "
-        f"trainings, together {steps:,} steps in {trained:,.0f} s, on {result['device']}, "
+        f"{_size(result)}: {result['data']}; seed {result['seed']}; {trainings} "
+        f"{steps:,} steps in {trained:,.0f} s, on {result['device']}, "
         f"processes {result['processes']}, threads {result['threads']}; ended "
         f"{result['ended']} UTC; {versions}; commit {str(result['commit'])[:12]}; {options}."
     )

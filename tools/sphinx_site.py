@@ -39,8 +39,8 @@ SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
 SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
-# What browsers would break after its hyphen: 1e-05, 6-dimensional, (-x, U-Net.
-HYPHENED = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|\bU-Net"
+# What browsers would break after its hyphen: 1e-05, 6-dimensional, (-x, --out, k-means.
+HYPHENED = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|--\w+|\b[A-Za-z]-\w+"
 
 
 def configure(app: Sphinx, config: Config) -> None:
