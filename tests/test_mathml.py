@@ -118,3 +118,17 @@ def test_what_is_tied_is_found_by_its_place_not_by_its_words() -> None:
     document += paragraph
     Tie(document).run()
     assert paragraph.astext() == "(a.(x."
+
+
+def test_a_bracket_grows_only_where_it_is_asked_to() -> None:
+    small, big = (mathml(latex, display="block") for latex in ("(x)", r"\Big(x\Big)"))
+    assert small.count('stretchy="false"') == 2
+    assert big.count('stretchy="true"') == big.count("minsize=") == 2
+
+
+def test_a_number_stays_with_its_sign_and_a_letter_with_its_value() -> None:
+    document = publish_doctree("at t = 649 it is 9 % of many = signs, ``t = 5`` and 5 percent")
+    Tie(document).run()
+    assert document.astext() == "at t~=~649 it is 9~% of many = signs, t = 5 and 5 percent".replace(
+        "~", "\u00a0"
+    )

@@ -20,6 +20,7 @@ SYMBOLS = "∞∂…⋯"  # set like letters, not like operators
 FUNCTION = re.compile(r"[a-z]{2,}")  # log, max, softmax: in roman, a thin space around
 SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
 PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
+TYPED = re.compile(r"(?<=\d) (?=%)|(?<=\b\w) (?==\s)|(?<=\b\w =) (?=[\d−-])")  # 5 %, t = 5
 
 
 def mathml(latex: str, *, display: str) -> str:
@@ -40,6 +41,11 @@ def _core(node: Element) -> Element:
     return _core(node[0]) if node.tag in SCRIPTS else node
 
 
+def _keep_size(core: Element) -> None:
+    """Let a bracket or a bar grow only where its author says so, as with a big one."""
+    core.attrib.setdefault("stretchy", "true" if "minsize" in core.attrib else "false")
+
+
 def _space(row: Element) -> None:
     """Give the signs of one row their roles."""
     opened = set()  # bars that wait for their partner
@@ -56,7 +62,7 @@ def _space(row: Element) -> None:
         text = (core.text or "").strip()
         if text in (*OPEN, *CLOSED):
             core.tag = "mo"
-            core.attrib.setdefault("stretchy", "false")
+            _keep_size(core)
         elif core.tag == "mo" and (text in SYMBOLS or FUNCTION.fullmatch(text)):
             core.tag = "mi"
             core.attrib.clear()
@@ -68,7 +74,7 @@ def _space(row: Element) -> None:
             closes = text in opened
             opened ^= {text}
             core.set("form", "postfix" if closes else "prefix")
-            core.attrib.setdefault("stretchy", "false")
+            _keep_size(core)
         if sign and text in "−+±" and not operand:
             core.set("form", "prefix")
         if not spaced and ((function and (bar or not sign)) or (named and operand)):
@@ -92,7 +98,10 @@ def display(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 
 class Tie(SphinxPostTransform):
-    """Keeps a formula and what touches it on one line: a full stop, a bracket, "-th"."""
+    """Keeps a formula and what touches it on one line: a full stop, a bracket, "-th".
+
+    So it does with what is written without a formula: ``t = 5``, ``5 %``.
+    """
 
     default_priority = 900
     formats = ("html",)
@@ -117,6 +126,9 @@ class Tie(SphinxPostTransform):
             if isinstance(after, nodes.Text) and touching:
                 parent[place + 1] = nodes.Text(after[touching.end() :])
                 tied += nodes.Text(touching[0])
+        for paragraph in self.document.findall(nodes.paragraph):
+            for text in [child for child in paragraph if isinstance(child, nodes.Text)]:
+                paragraph.replace(text, nodes.Text(TYPED.sub("\u00a0", text)))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
