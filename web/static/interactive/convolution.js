@@ -13,7 +13,7 @@ export function start(stage, lecture) {
     dilation: ["dilation", 1, 4],
     channels: ["channels in", 1, 256],
     filters: ["channels out", 1, 256],
-    middle: ["channels in the middle", 1, 128],
+    middle: ["channels between", 1, 128],
   };
   const set = {};
   for (const [name, [label, min, max]] of Object.entries(names)) {
