@@ -132,6 +132,8 @@ class PrintedCode(SphinxPostTransform):
                 if "stream" in block["classes"]:
                     block["language"] = "python"
                     block["force"] = True  # a part of a function may not be whole Python
+                    block.rawsource = block.rawsource.lstrip("\n")  # what follows a docstring
+                    block[:] = [nodes.Text(block.astext().lstrip("\n"))]
 
 
 def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
