@@ -201,13 +201,26 @@ def test_lines_are_kept_until_their_comparison_is_measured_anew(
 
 def test_a_row_shows_medians_spreads_ratio_and_bar() -> None:
     whole = line(Result("x", 20_000, 1_000, 20, "items/s", "at least 10", True, (0.04, 0.1)))
-    assert sphinx_benchmarks.row(whole) == [
-        *("x", "20,000 items/s ± 4 %", "1,000 items/s ± 10 %", "20", "at least 10, reached")
+    shown = [text.replace("\u00a0", "~") for text in sphinx_benchmarks.row(whole)]
+    assert shown == [
+        *("x", "20,000 items/s ±~4~%", "1,000 items/s ±~10~%", "20", "at least 10, reached")
     ]
     bare = line(Result("y", 9.5, None, None, "ms", "at most 9", False, (0.02,)))
-    assert sphinx_benchmarks.row(bare) == ["y", "9.5 ms ± 2 %", "", "", "at most 9, not reached"]
+    shown = [text.replace("\u00a0", "~") for text in sphinx_benchmarks.row(bare)]
+    assert shown == ["y", "9.5 ms ±~2~%", "", "", "at most 9, not reached"]
     told = line(Result("z", 7, None, None, "pages", "stated", None, ()))
     assert sphinx_benchmarks.row(told) == ["z", "7 pages", "", "", "stated"]
+
+
+def test_a_machine_is_named_once_with_all_its_days() -> None:
+    entry = {"device": "CPU", "cores": 2, "threads": 1, "versions": {"torch": "2.13.0"}}
+    found = [
+        entry | {"ended": ended}
+        for ended in ("2026-02-02 10:00", "2026-01-01 09:00", "2026-02-02 11:00")
+    ]
+    assert sphinx_benchmarks.measured(found) == (
+        "Measured 2026-01-01 and 2026-02-02 on CPU with 2 cores, threads 1; torch 2.13.0."
+    )
 
 
 def test_the_stored_lines_are_of_every_comparison_and_say_where_they_were_measured() -> None:

@@ -27,7 +27,7 @@ def lines() -> list[dict[str, Any]]:
 
 def row(line: dict[str, Any]) -> list[str]:
     """Return a line as the table shows it: medians with the spread of their runs."""
-    spreads = [f" ± {100 * spread:.0f} %" for spread in line["spread"]] + ["", ""]
+    spreads = [f" ±\u00a0{100 * spread:.0f}\u00a0%" for spread in line["spread"]] + ["", ""]
     ours, peer = (
         "" if value is None else f"{_number(value)} {line['unit']}{spread}"
         for value, spread in zip((line["ours"], line["peer"]), spreads, strict=False)
@@ -42,9 +42,18 @@ def _number(value: float) -> str:
 
 
 def made(line: dict[str, Any]) -> str:
-    """Return on what and with what a line was measured."""
+    """Return where and with what a line was measured."""
     versions = ", ".join(f"{name} {version}" for name, version in line["versions"].items())
     return f"{line['device']} with {line['cores']} cores, threads {line['threads']}; {versions}"
+
+
+def measured(found: list[dict[str, Any]]) -> str:
+    """Return on which days and where all was measured, each place once."""
+    places: dict[str, set[str]] = {}
+    for line in found:
+        places.setdefault(made(line), set()).add(line["ended"][:10])
+    runs = (f"{' and '.join(sorted(days))} on {place}" for place, days in places.items())
+    return f"Measured {'; and '.join(runs)}."
 
 
 class Benchmarks(SphinxDirective):
@@ -62,11 +71,7 @@ class Benchmarks(SphinxDirective):
                     nodes.strong(text=line["name"]), nodes.Text(f": {line['note']}.")
                 )
         runs = nodes.paragraph()
-        days: dict[str, set[str]] = {}
-        for line in found:
-            days.setdefault(made(line), set()).add(line["ended"][:10])
-        places = [f"{', '.join(sorted(when))}, {place}" for place, when in days.items()]
-        runs += nodes.Text(f"Measured: {'; and '.join(places)}.")
+        runs += nodes.Text(measured(found))
         return [table(HEAD, (34, 20, 20, 10, 16), cells), notes, runs]
 
 

@@ -67,10 +67,10 @@ def made(result: dict[str, Any]) -> str:
     trained = sum(training["seconds"] for training in result["trainings"].values())
     steps = sum(training["steps"] for training in result["trainings"].values())
     count = len(result["trainings"])
-    trainings = f"{count} trainings, together" if count > 1 else "1 training,"
+    trainings = "1 training," if count == 1 else f"{count} trainings, together"
     return (
-        f"{_size(result)}: {result['data']}; seed {result['seed']}; {trainings} "
-        f"{steps:,} steps in {trained:,.0f} s, on {result['device']}, "
+        f"{_size(result)}: {result['data']}; seed {result['seed']}; "
+        f"{trainings} {steps:,} steps in {trained:,.0f} s, on {result['device']}, "
         f"processes {result['processes']}, threads {result['threads']}; ended "
         f"{result['ended']} UTC; {versions}; commit {str(result['commit'])[:12]}; {options}."
     )
