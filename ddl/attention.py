@@ -116,7 +116,7 @@ class MultiHeadAttention(nn.Module):
     r"""Several attentions side by side, each on its own share of the features.
 
     .. math::
-        \mathrm{Concat}(\mathrm{head}_1, \dots, \mathrm{head}_h) W^O, \qquad
+        [\mathrm{head}_1, \dots, \mathrm{head}_h]\, W^O, \qquad
         \mathrm{head}_i = \mathrm{attention}(X W_i^Q, X W_i^K, X W_i^V)
 
     Args:

@@ -19,7 +19,7 @@ class PCA:
     r"""The linear autoencoder of least error, found without training.
 
     .. math::
-        f(x) = V^T (x - \mu), \qquad g(z) = V z + \mu,
+        f(x) = V^\top (x - \mu), \qquad g(z) = V z + \mu,
 
     where the columns of :math:`V` are orthonormal: the directions, one after the other, in
     which the data spread most.

@@ -157,7 +157,7 @@ def claim(
             measured is no number, or there is no such ``needs``.
 
     Example:
-        >>> claim("Skips lower the loss", without / with_skips, measure="ratio", above=1.05)
+        >>> claim("Skips help", without / with_skips, measure="ratio", above=1.05)
     """
     if not statement.strip():
         raise ValueError(f"statement must say something, got {statement!r}")

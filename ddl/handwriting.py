@@ -142,7 +142,7 @@ def draw_digits(
         generator: CPU generator: styles, hands and pens all come from it.
 
     Returns:
-        Images in [0, 1]: each digit fits a box of 20 pixels, its centre of mass in the middle.
+        Images in [0, 1]. Each digit fits a box of 20 pixels, its centre of mass in the middle.
 
     Raises:
         ValueError: If ``labels`` is not a row of integers from 0 to 9.

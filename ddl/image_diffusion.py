@@ -259,7 +259,7 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
         steps: How many to take instead.
 
     Returns:
-        The schedule and its stops :math:`s_0 = 0, \dots, s_K = T`: step k of the short one has
+        The schedule and its stops :math:`s_0 = 0, \dots, s_K = T`. Step k of the short one has
         the noise of step :math:`s_k` of the long one, which is what the model wants to hear.
 
     Raises:

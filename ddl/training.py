@@ -60,7 +60,7 @@ def fit(
         FloatingPointError: If the loss is no longer finite.
 
     Example:
-        >>> fit(model, lambda model, batch: mse(model(batch[0]), batch[1]), batches, epochs=5)
+        >>> fit(model, lambda net, batch: mse(net(batch[0]), batch[1]), batches, epochs=5)
     """
     at_least_1(epochs=epochs)
     positive(learning_rate=learning_rate)

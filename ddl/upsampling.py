@@ -124,7 +124,7 @@ def transposed_conv2d(
     dilation: int = 1,
     output_padding: int = 0,
 ) -> Float[Tensor, "batch filters out_h out_w"]:
-    r"""Enlarge images by stamping the kernel: :math:`y_{si + du} \mathrel{+}= x_i w_u`.
+    r"""Enlarge images by stamping the kernel: :math:`y_{si + du} \leftarrow y_{si + du} + x_i w_u`.
 
     It is the transpose of ``conv2d`` with the same weight and settings; ``weight`` is laid out
     as torch does: the convolution's output channels, which are this one's input, come first.

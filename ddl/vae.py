@@ -179,7 +179,7 @@ class VAE(LatentModel):
 class LinearVAE(LatentModel):
     r"""Probabilistic PCA, :math:`x = W z + b + s \epsilon`, with a linear encoder beside it.
 
-    The one case in which :math:`p(x) = N(x; b, W W^T + s^2 I)` is known exactly.
+    The one case in which :math:`p(x) = N(x; b, W W^\top + s^2 I)` is known exactly.
 
     Args:
         features: Size of x.
