@@ -133,8 +133,9 @@ def cache(
 
 def grow_old(folder: Path) -> None:
     """Let an hour and a minute pass for all that lies in a folder."""
+    before = time.time() - 3660
     for path in folder.rglob("*"):
-        os.utime(path, (time.time() - 3660,) * 2)
+        os.utime(path, (before, before))
 
 
 def files_in(cache: Path) -> dict[str, bytes]:
