@@ -192,7 +192,8 @@ def test_benchmarks_shows_each_comparison_with_its_bar(small_book: Path) -> None
         found = json.loads(line)
         assert found["name"] in text
         assert found["note"] in text
-        assert f"{found['ended'][:10]}, {found['device']} with {found['cores']} cores" in text
+        assert found["ended"][:10] in text
+        assert f"on {found['device']} with {found['cores']} cores" in text
     assert "at least 10, reached" in text
 
 
