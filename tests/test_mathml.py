@@ -132,3 +132,9 @@ def test_a_number_stays_with_its_sign_and_a_letter_with_its_value() -> None:
     assert document.astext() == "at t~=~649 it is 9~% of many = signs, t = 5 and 5 percent".replace(
         "~", "\u00a0"
     )
+
+
+def test_a_prime_stands_beside_its_letter() -> None:
+    prime = '<mrow><mi>x</mi><mo form="postfix" lspace="0" rspace="0">′</mo></mrow>'
+    assert prime in mathml("f(x')", display="inline")
+    assert "msup" in mathml("x^2", display="inline")

@@ -33,6 +33,10 @@ def mathml(latex: str, *, display: str) -> str:
     for row in list(root.iter()):
         if row.tag in ("mrow", "mtd", "msqrt", "math"):
             _space(row)
+    for script in root.iter("msup"):
+        if script[1].text == "′":  # fonts raise it: a superscript would be tiny and too high
+            script.tag, script[1].tag = "mrow", "mo"
+            script[1].attrib.update(form="postfix", lspace="0", rspace="0")
     return ElementTree.tostring(root, encoding="unicode")
 
 
