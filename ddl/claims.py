@@ -8,13 +8,12 @@ digits that vary between machines stay in the card and in the book's ledger.
 
 import html
 import json
-import math
 import numbers
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ddl.inputs import guard
+from ddl.inputs import finite, guard
 from ddl.settings import scale
 
 CLAIM_MIME = "application/vnd.ddl.claim+json"
@@ -80,9 +79,7 @@ def _accepted(above: Any, below: Any, equals: Any, within: float) -> str:
 
 def _check_range(above: Any, below: Any, equals: Any, within: float) -> None:
     """Refuse a range in which nothing can lie, or of which a part would be ignored."""
-    for name, bound in (("above", above), ("below", below), ("within", within)):
-        if bound is not None and not math.isfinite(bound):
-            raise ValueError(f"{name} must be finite, got {bound}")
+    finite(above=above, below=below, within=within)
     if above is not None and below is not None and not above < below:
         raise ValueError(f"above must be less than below, got {above} and {below}")
     if equals is not None and (above is not None or below is not None):

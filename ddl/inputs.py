@@ -42,6 +42,13 @@ def at_least_1(**sizes: int) -> None:
             raise ValueError(f"{name} must be at least 1, got {size}")
 
 
+def finite(**values: float | None) -> None:
+    """Raise a ValueError that names the value that is infinite or NaN; None is no value."""
+    for name, value in values.items():
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}")
+
+
 def positive(**values: float) -> None:
     """Raise a ValueError that names the value that is not positive, or not finite."""
     for name, value in values.items():

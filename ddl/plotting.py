@@ -4,7 +4,6 @@ Each function draws one kind of figure and shows it. The alt text of a figure
 stands in its cell's metadata (``mystnb: image: alt``), where the site finds it.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, finite, guard
 
 # Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color, 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -68,7 +67,7 @@ def show_images(
     if not rows:
         raise ValueError("rows must hold at least one row of images, got none")
     at_least_1(columns=columns)
-    _check_finite(vmin=vmin, vmax=vmax)
+    finite(vmin=vmin, vmax=vmax)
     if vmin is not None and vmax is not None and not vmin < vmax:
         raise ValueError(f"vmin must be below vmax, got {vmin} and {vmax}")
     pictures = {k: _grey(f"rows[{k!r}]", images, columns) for k, images in rows.items()}
@@ -120,7 +119,7 @@ def show_curves(
                 f"x must be as long as curves[{label!r}], {len(heights)}, got {len(positions)}"
             )
     if floor is not None:
-        _check_finite(floor=floor[1])
+        finite(floor=floor[1])
     _, axes = plt.subplots()
     whole = "x" not in log
     for label, heights in lines.items():
@@ -206,12 +205,6 @@ def _line(name: str, values: Any) -> np.ndarray:
     if row.ndim != 1:
         raise ValueError(f"{name} must be one row of numbers, got the shape {row.shape}")
     return row
-
-
-def _check_finite(**bounds: float | None) -> None:
-    for name, bound in bounds.items():
-        if bound is not None and not math.isfinite(bound):
-            raise ValueError(f"{name} must be finite, got {bound}")
 
 
 guard(globals(), acts=True)
