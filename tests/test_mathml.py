@@ -126,14 +126,6 @@ def test_a_bracket_grows_only_where_it_is_asked_to() -> None:
     assert big.count('stretchy="true"') == big.count("minsize=") == 2
 
 
-def test_a_number_stays_with_its_sign_and_a_letter_with_its_value() -> None:
-    document = publish_doctree("at t = 649 it is 9 % of many = signs, ``t = 5`` and 5 percent")
-    Tie(document).run()
-    assert document.astext() == "at t~=~649 it is 9~% of many = signs, t = 5 and 5 percent".replace(
-        "~", "\u00a0"
-    )
-
-
 def test_a_prime_stands_beside_its_letter() -> None:
     prime = '<mrow><mi>x</mi><mo form="postfix" lspace="0" rspace="0">′</mo></mrow>'
     assert prime in mathml("f(x')", display="inline")

@@ -20,7 +20,6 @@ SYMBOLS = "∞∂…⋯"  # set like letters, not like operators
 FUNCTION = re.compile(r"[a-z]{2,}")  # log, max, softmax: in roman, a thin space around
 SCRIPTS = ("msub", "msup", "msubsup", "munder", "mover", "munderover")
 PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
-TYPED = re.compile(r"(?<=\d) (?=%)|(?<=\b\w) (?==\s)|(?<=\b\w =) (?=[\d−-])")  # 5 %, t = 5
 
 
 def mathml(latex: str, *, display: str) -> str:
@@ -102,10 +101,7 @@ def display(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 
 class Tie(SphinxPostTransform):
-    """Keeps a formula and what touches it on one line: a full stop, a bracket, "-th".
-
-    So it does with what is written without a formula: ``t = 5``, ``5 %``.
-    """
+    """Keeps a formula and what touches it on one line: a full stop, a bracket, "-th"."""
 
     default_priority = 900
     formats = ("html",)
@@ -130,9 +126,6 @@ class Tie(SphinxPostTransform):
             if isinstance(after, nodes.Text) and touching:
                 parent[place + 1] = nodes.Text(after[touching.end() :])
                 tied += nodes.Text(touching[0])
-        for paragraph in self.document.findall(nodes.paragraph):
-            for text in [child for child in paragraph if isinstance(child, nodes.Text)]:
-                paragraph.replace(text, nodes.Text(TYPED.sub("\u00a0", text)))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -3,7 +3,7 @@
 - `web/static` and `web/templates` are the site's own styles, scripts and layout.
 - A page loads only the styles and scripts listed here; nothing comes from elsewhere.
 - Pictures below the first screen load when they are scrolled to.
-- Numbers with a hyphen, like 1e-05, stay on one line.
+- What belongs together, like 1e-05 and t = 5, stays on one line.
 - What is folded (hints, solutions) is a `details` element, which needs no script.
 - Code that a cell prints has the colours of code.
 """
@@ -39,8 +39,10 @@ SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
 SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
-# What browsers would break after its hyphen: 1e-05, 6-dimensional, (-x, --out, k-means.
-HYPHENED = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|--\w+|\b[A-Za-z]-\w+"
+# What browsers would break, after a hyphen or at a space:
+# 1e-05, 6-dimensional, (-x, --out, k-means; t = 5, 5 %.
+TOGETHER = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|--\w+|\b[A-Za-z]-\w+"
+TOGETHER += r"|\b\w = [−-]?[\w.]*\w|\d[\d.]* %"
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -88,12 +90,12 @@ def with_lazy_pictures(body: str) -> str:
 
 
 def with_whole_words(body: str) -> str:
-    """Return HTML in which no line ends in the midst of what is `HYPHENED`."""
+    """Return HTML in which no line ends in the midst of what stands `TOGETHER`."""
 
     def tied(match: re.Match[str]) -> str:
         return match[0] if match[0][0] == "<" else f'<span class="ddl-tied">{match[0]}</span>'
 
-    return re.sub(rf"<(pre|script)\b.*?</\1>|<[^>]*>|{HYPHENED}", tied, body, flags=re.DOTALL)
+    return re.sub(rf"<(pre|script|style)\b.*?</\1>|<[^>]*>|{TOGETHER}", tied, body, flags=re.DOTALL)
 
 
 class details(nodes.General, nodes.Element):  # noqa: N801 (docutils' nodes have such names)
