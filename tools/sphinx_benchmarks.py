@@ -72,7 +72,7 @@ class Benchmarks(SphinxDirective):
                 )
         runs = nodes.paragraph()
         runs += nodes.Text(measured(found))
-        return [table(HEAD, (34, 20, 20, 10, 16), cells), notes, runs]
+        return [table(HEAD, (45, 16, 16, 7, 16), cells), notes, runs]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -79,7 +79,7 @@ class LectureMap(LectureTable):
             for row in lectures.rows()
         ]
         return table(
-            ("Row", "Lecture", "What it teaches", "Demonstrated by"), (5, 12, 28, 55), rows
+            ("Row", "Lecture", "What it teaches", "Demonstrated by"), (6, 12, 34, 48), rows
         )
 
 
@@ -99,7 +99,7 @@ class Errata(LectureTable):
             for correction in row.corrections
         ]
         return table(
-            ("Lecture", "It says", "This book finds", "Computed by"), (10, 22, 34, 34), rows
+            ("Lecture", "It says", "This book finds", "Computed by"), (15, 22, 33, 30), rows
         )
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import time
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
@@ -14,11 +15,12 @@ SUBPATH = "/name/"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 VIEWS = {"desktop": (1300, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
+SLOW_PARTS, SLOW_PAUSE = 6, 0.2  # of a slow network, the pause in seconds
 AXE = pages.ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves the site below the sub-path, text compressed."""
+    """Serves the site below the sub-path, text compressed; `?slowly` in parts, with pauses."""
 
     def translate_path(self, path: str) -> str:
         return super().translate_path("/" + path.removeprefix(SUBPATH))
@@ -37,7 +39,10 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        part = -(-len(content) // SLOW_PARTS) if self.path.endswith("?slowly") else len(content)
+        for start in range(0, len(content), part):
+            time.sleep(SLOW_PAUSE if start else 0)
+            self.wfile.write(content[start : start + part])
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -84,9 +89,10 @@ class Visit:
         if request.url.startswith(self.address):
             self.loaded.append((request.url, request.sizes()["responseBodySize"]))
 
-    def open(self, name: str) -> Page:
-        """Open a page of the site and wait until nothing more is loaded."""
-        self.page.goto(f"{self.address}{name}.html", wait_until="networkidle")
+    def open(self, name: str, *, slowly: bool = False) -> Page:
+        """Open a page of the site, by a slow network or not; wait until nothing more is loaded."""
+        query = "?slowly" if slowly else ""
+        self.page.goto(f"{self.address}{name}.html{query}", wait_until="networkidle")
         self.page.wait_for_load_state("load")  # a long page on a busy machine idles before it
         return self.page
 
