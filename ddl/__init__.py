@@ -5,7 +5,7 @@ torch only. The workshop around them (`ddl.data`, `ddl.training`,
 `ddl.plotting`, `ddl.interactive`, `ddl.claims`, `ddl.exercises`, `ddl.settings`) is for pages.
 """
 
-from ddl.claims import ClaimError, claim, say
+from ddl.claims import ClaimError, claim, say, show_code
 from ddl.settings import about_this_run, budget, device, scale, seed
 
 __version__ = "0.1.0"
@@ -19,4 +19,5 @@ __all__ = [
     "say",
     "scale",
     "seed",
+    "show_code",
 ]

@@ -4,15 +4,23 @@ A claim is a statement, a measured value and the range in which it holds.
 `claim` shows the three as a card and raises where the value is outside. The
 text that is stored and compared names statement, range and verdict only:
 digits that vary between machines stay in the card and in the book's ledger.
+Sentences with numbers of this run (`say`) and the code that makes them
+(`show_code`) come from the run, too.
 """
 
+import ast
 import html
+import inspect
 import json
 import numbers
 import re
+import textwrap
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import dropwhile
 from typing import Any
 
+from ddl import inputs
 from ddl.inputs import finite, guard
 from ddl.settings import scale
 
@@ -116,7 +124,19 @@ def show_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, list):
+        return f"[{_parts(value)}]"
+    if isinstance(value, tuple):
+        return f"({_parts(list(value))})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _parts(values: list[Any]) -> str:
+    """Return values in a row. Few need thousands separated, and then commas do not part them."""
+    numbers = [value for value in values if isinstance(value, int)]
+    if any(abs(number) >= 10_000 for number in numbers):
+        return "; ".join(map(show_value, values))
+    return ", ".join(str(v) if type(v) is int else show_value(v) for v in values)
 
 
 def claim(
@@ -189,6 +209,57 @@ def say(markdown: str) -> None:
         markdown: The sentence, an f-string as a rule.
     """
     show("A sentence with numbers of this run.", {"text/markdown": markdown})
+
+
+def show_code(*functions: Callable[..., Any], since: str = "") -> None:
+    """Show functions of the package as this page runs them.
+
+    Where each is found stands above it. Docstring, annotations and the checks of its input are
+    left out; `...` stands for other lines before what is shown.
+
+    Args:
+        functions: Functions or methods, written in Python.
+        since: What the first line that is shown begins with; by default all lines are.
+
+    Raises:
+        ValueError: If there is none, one is not written in Python, or no line begins like that.
+
+    Example:
+        >>> show_code(logistic_unit)
+    """
+    for function in functions or (None,):
+        if not inspect.isfunction(function) and not inspect.ismethod(function):
+            raise ValueError(f"functions must be written in Python, got {function!r}")
+    code = "\n\n".join(_code(function, since) for function in functions)
+    show(code, {"text/markdown": f"```python\n{code}\n```"})
+
+
+def _code(function: Callable[..., Any], since: str) -> str:
+    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    definition = ast.parse("\n".join(lines)).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    body = definition.body[1:] if ast.get_docstring(definition) else definition.body
+    body = list(dropwhile(_checks, body))
+    shown = [part for part in body if lines[part.lineno - 1].strip().startswith(since)]
+    if not shown:
+        raise ValueError(f"since must begin a line of {function.__name__}, got {since!r}")
+    for argument in ast.walk(definition.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    head = [f"# {function.__module__}.{function.__qualname__}"]
+    head += [f"@{ast.unparse(decorator)}" for decorator in definition.decorator_list]
+    head += [f"def {definition.name}({ast.unparse(definition.args)}):"]
+    head += ["    ..."] if shown[0] is not body[0] else []
+    return "\n".join([*head, *lines[shown[0].lineno - 1 :]])
+
+
+def _checks(part: ast.stmt) -> bool:
+    """Return whether a statement does nothing but refuse wrong input."""
+    if isinstance(part, ast.If):
+        return not part.orelse and all(isinstance(inner, ast.Raise) for inner in part.body)
+    call = part.value if isinstance(part, ast.Expr) else None
+    name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return name.startswith("_check") or hasattr(inputs, name)
 
 
 def _is_here(needs: str) -> bool:

@@ -224,13 +224,13 @@ def timestep_embedding(t: Steps, size: int) -> Float[Tensor, "batch size"]:
 
 
 class ExactNoise(nn.Module):
-    r"""The best noise prediction there is, :math:`E[\epsilon \mid x_t]`, for a known mixture.
+    r"""The best noise prediction, :math:`\mathbb{E}[\epsilon \mid x_t]`, for a known mixture.
 
     Data are drawn from Gaussians of equal width around given points. With a width of zero
     and the training set as points, no model has a smaller training loss.
 
     .. math::
-        E[\epsilon \mid x_t] = \sqrt{1-\bar\alpha_t} \sum_k r_k(x_t)\,
+        \mathbb{E}[\epsilon \mid x_t] = \sqrt{1-\bar\alpha_t} \sum_k r_k(x_t)\,
         \frac{x_t - \sqrt{\bar\alpha_t}\,m_k}{\bar\alpha_t s^2 + 1 - \bar\alpha_t}
         = -\sqrt{1-\bar\alpha_t}\;\nabla \log q_t(x_t)
 

@@ -1,8 +1,7 @@
 r"""Why a deeper network can train worse, and what adding the input gives back.
 
-A plain block replaces its input by :math:`F(x)`, a residual block adds to it,
-:math:`F(x) + x`. Both learn the same numbers. The blocks here make He's networks for small
-images and for ImageNet, plain or residual, and DenseNet beside them.
+A plain block replaces its input by :math:`F(x)`, a residual block adds to it, :math:`F(x) + x`.
+Both make He's networks for small images and for ImageNet here, and DenseNet stands beside them.
 """
 
 from collections.abc import Sequence
@@ -85,7 +84,8 @@ class PlainBlock(nn.Module):
 class BasicBlock(PlainBlock):
     r"""A plain block around which the input is added, :math:`y = \mathrm{relu}(F(x) + x)`.
 
-    Args are those of `PlainBlock`, and:
+    Args:
+        in_channels, channels, stride: As for `PlainBlock`.
         projection: Where shapes differ, a learned 1x1 convolution with batch norm (He's
             option B) in place of `PadShortcut` (option A).
 
@@ -113,11 +113,11 @@ class BasicBlock(PlainBlock):
 class Bottleneck(BasicBlock):
     r"""A residual block whose branch is a 1x1 down, a 3x3 and a 1x1 up.
 
-    Args are those of `BasicBlock`; ``channels`` are those of the 3x3 convolution, which has
-    the stride, and the output has four times as many.
+    Args:
+        in_channels, stride, projection: As for `BasicBlock`.
+        channels: Those of the 3x3 convolution; the output has four times as many.
 
-    Source: He et al. (2015), figure 5, who put the stride into the first 1x1; in the 3x3, as
-        in torchvision, it drops no pixel unseen.
+    Source: He et al. (2015), figure 5, but with the stride in the 3x3, where no pixel is unseen.
     """
 
     layers, expansion = 3, 4

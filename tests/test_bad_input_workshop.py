@@ -73,6 +73,10 @@ def all_batches(tensors: Any, batch_size: int, generator: Any) -> list[Any]:
     return list(data.Batches(*tensors, batch_size=batch_size, generator=generator))
 
 
+def shown_code(functions: Any, since: str) -> None:
+    claims.show_code(*functions, since=since)
+
+
 def a_run() -> workshop.Run:
     known = {"precision": "float32", "compile": False, "save_every": 3, "recipe": "test"}
     return workshop.Run(argparse.Namespace(out=FOLDER / "r.json", **known))
@@ -154,6 +158,7 @@ CASES: dict[str, Case] = {
     "claims.Claim.card": case(claims.Claim("a", "", "1", "true", "holds", "").card),
     "claims.show_value": case(claims.show_value, value=0.5),
     "claims.say": case(claims.say, markdown="It is 1."),
+    "claims.show_code": case(shown_code, functions=(case, draw), since="return"),
     "claims.show": case(claims.show, text="text", rich={"text/markdown": "It is 1."}),
     "data.Dataset": case(
         data.Dataset,
@@ -323,6 +328,9 @@ HEARS: list[tuple[Callable[[], Any], str]] = [
     (claimed(True, above=0), "measured must be a number, got True"),
     (claimed((1, 2), equals=(1, 2), within=1), r"measured must be a number, got \(1, 2\)"),
     (claimed(draw(3), equals=draw(3)), "measured and equals cannot be compared"),
+    (claims.show_code, "functions must be written in Python, got None"),
+    (lambda: claims.show_code(torch.relu), "functions must be written in Python, got <built-in"),
+    (lambda: claims.show_code(nn.ReLU), "functions must be written in Python, got <class"),
     (lambda: settings.budget(cpu=True, gpu=2), "cpu must be an integer or a number, got True"),
     (lambda: settings.budget(cpu=1, gpu=float("nan")), "gpu must be positive, got nan"),
     (lambda: settings.budget(cpu=1, gpu=float("inf")), "gpu must be finite, got inf"),

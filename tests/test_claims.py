@@ -3,7 +3,7 @@ import json
 import pytest
 
 from ddl import claims, data
-from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
+from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_code, show_value
 
 
 @pytest.fixture
@@ -117,12 +117,53 @@ def test_a_measure_is_named(shown: list) -> None:
 
 
 def test_values_read_well() -> None:
-    assert [show_value(v) for v in (True, 12345, 0.123456, (1, 2))] == [
-        "true",
-        "12,345",
-        "0.1235",
-        "(1, 2)",
-    ]
+    for value, shown in (
+        (True, "true"),
+        (12345, "12,345"),
+        (0.123456, "0.1235"),
+        ((1, 2), "(1, 2)"),
+        ([(1, 2000), 0.25], "[(1, 2000), 0.25]"),
+        ((12345, 330), "(12,345; 330)"),
+    ):
+        assert show_value(value) == shown
+
+
+def doubled(x: int, *, times: int = 1) -> int:
+    """Return a number, doubled and doubled again."""
+    _check_positive(x)
+    if times < 1:
+        raise ValueError("never")
+    for _ in range(times):
+        x = 2 * x
+    return x
+
+
+def _check_positive(x: int) -> None:
+    assert x > 0
+
+
+def test_code_is_shown_without_docstring_annotations_and_checks(shown: list) -> None:
+    show_code(doubled)
+    head = "# test_claims.doubled\ndef doubled(x, *, times=1):\n"
+    loop = "    for _ in range(times):\n        x = 2 * x\n    return x"
+    assert shown[0] == (head + loop, {"text/markdown": f"```python\n{head}{loop}\n```"})
+
+
+def test_code_is_shown_from_a_line_on(shown: list) -> None:
+    show_code(doubled, since="return")
+    text = "# test_claims.doubled\ndef doubled(x, *, times=1):\n    ...\n    return x"
+    assert shown[0][0] == text
+
+
+def test_code_of_several_functions_stands_in_one_block(shown: list) -> None:
+    show_code(Claim.card, _check_positive)
+    names = [line for line in shown[0][0].splitlines() if line.startswith("#")]
+    assert names == ["# ddl.claims.Claim.card", "# test_claims._check_positive"]
+
+
+def test_code_that_is_not_there_is_an_error(bad_input) -> None:
+    with bad_input("since must begin a line of doubled, got 'no such line'"):
+        show_code(doubled, since="no such line")
 
 
 def test_outside_a_notebook_the_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

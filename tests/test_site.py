@@ -43,9 +43,9 @@ print("plain words")
 ```
 
 ```{code-cell} ipython3
-import inspect
+from ddl import show_code
 
-print(inspect.getsource(add_noise).splitlines()[-1])
+show_code(add_noise)
 ```
 
 ```{code-cell} ipython3
@@ -257,10 +257,11 @@ def test_hints_and_solutions_are_folded_without_scripts(small_book: Path) -> Non
 
 def test_printed_code_has_the_colours_of_code_and_other_words_have_none(small_book: Path) -> None:
     page = (small_book / "_build" / "html" / "page.html").read_text()
-    words, code = re.findall(r'<div class="output stream highlight-(\S+) .*?</pre>', page, re.S)
-    assert (words, code) == ("myst-ansi", "python")
-    printed = page[page.index("output stream highlight-python") :].partition("</pre>")[0]
-    assert '<span class="k">return</span>' in printed
+    outputs = page.split('<div class="cell_output')[1:]
+    words, code = (output.partition("</pre>")[0] for output in outputs[:2])
+    assert "highlight-myst-ansi" in words
+    assert "highlight-python" in code
+    assert '<span class="k">return</span>' in code
 
 
 def test_interactive_figure_brings_numbers_and_model(small_book: Path) -> None:

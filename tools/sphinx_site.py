@@ -119,25 +119,6 @@ class Fold(SphinxPostTransform):
             node.replace_self(folded)
 
 
-class PrintedCode(SphinxPostTransform):
-    """Says of what a cell prints with `inspect.getsource` that it is Python."""
-
-    default_priority = 900
-    formats = ("html",)
-
-    def run(self, **kwargs: Any) -> None:
-        """Name the language of these outputs."""
-        for cell in self.document.findall(nodes.container):
-            if "cell" not in cell["classes"] or "inspect.getsource(" not in cell.astext():
-                continue
-            for block in cell.findall(nodes.literal_block):
-                if "stream" in block["classes"]:
-                    block["language"] = "python"
-                    block["force"] = True  # a part of a function may not be whole Python
-                    block.rawsource = block.rawsource.lstrip("\n")  # what follows a docstring
-                    block[:] = [nodes.Text(block.astext().lstrip("\n"))]
-
-
 def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
     """Write the start of something folded."""
     translator.body.append(translator.starttag(node, "details"))
@@ -186,7 +167,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it for an extension
     app.add_node(details, html=(open_details, close_details))
     app.add_post_transform(Fold)
-    app.add_post_transform(PrintedCode)
     app.add_css_file("site.css", priority=900)
     app.add_js_file("site.js", loading_method="defer")
     app.connect("config-inited", configure, priority=100)
