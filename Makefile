@@ -16,17 +16,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 TORCH := 2.13.0
+DONE := echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
 
 .PHONY: book test serve page text notebook lint unit pages site readers browser contract bench pack lock clean
 
 book: $(READY)
-	@stale=$$($(BIN)/python -m tools.pages stale) && \
-	if [ -n "$$stale" ]; then \
-		echo "Executing: $$stale" && $(BIN)/python -m pytest --nbval -q $$stale; \
-	else \
-		echo "All pages have checked outputs; nothing to execute."; \
-	fi
-	@$(MAKE) --no-print-directory site
+	@$(BIN)/python -m tools.pages book
+	@$(DONE)
 
 test: $(READY) lint unit pages site readers
 
@@ -47,7 +43,7 @@ pages: $(READY)
 
 site: $(READY)
 	@$(BIN)/python -m tools.pages site
-	@echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
+	@$(DONE)
 
 # Both of the following at once, test by test: each alone leaves a core idle.
 readers: $(READY)

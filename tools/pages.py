@@ -9,13 +9,14 @@ with their pictures, under `_build/executed`, together with a fingerprint of
 all they depend on. Only outputs with today's fingerprint reach the site.
 
 Usage: python -m tools.pages run|text|notebook SLUG ...
-       python -m tools.pages stale|site
+       python -m tools.pages stale|book|site
 """
 
 import importlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from copy import deepcopy
@@ -217,6 +218,22 @@ def stale() -> list[str]:
     return [slug for slug in slugs() if checked(slug) is None]
 
 
+def execute_stale() -> None:
+    """Have nbval execute and compare the pages without checked outputs.
+
+    Raises:
+        SystemExit: If one fails.
+    """
+    paths = [f"book/{slug}.ipynb" for slug in stale()]
+    if not paths:
+        print("All pages have checked outputs; nothing to execute.", flush=True)
+        return
+    print("Executing:", *paths, flush=True)
+    done = subprocess.run([sys.executable, "-m", "pytest", "--nbval", "-q", *paths], cwd=ROOT)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
 def fill_cache() -> None:
     """Make the jupyter-cache that the site is built from, anew from checked outputs.
 
@@ -266,6 +283,10 @@ def main() -> None:
                 {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
         case ["stale"]:
             print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
+        case ["book"]:
+            execute_stale()
+            fill_cache()
+            build_site()
         case ["site"]:
             fill_cache()
             build_site()

@@ -105,7 +105,7 @@ class Run:
     """One run of a recipe: its options, its processes, and what it has trained.
 
     Args:
-        options: What the command line says; see `ddl.recipes.__main__`.
+        options: What the command line says; see ``ddl.recipes.__main__``.
 
     Attributes:
         trainings: For each training its sizes, seconds and losses, as the results show them.
