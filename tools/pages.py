@@ -90,7 +90,7 @@ def warm_up() -> None:
 
 def read(slug: str) -> NotebookNode:
     """Read a page's notebook."""
-    return nbformat.read(BOOK / f"{slug}.ipynb", as_version=4)
+    return deepcopy(_stored(BOOK / f"{slug}.ipynb"))
 
 
 def run(slug: str) -> None:
@@ -196,7 +196,11 @@ def forget_checked(slug: str) -> None:
 
 def executed(slug: str) -> NotebookNode:
     """Return a page as nbval ran it last. All callers get the same one: nobody changes it."""
-    path = EXECUTED / f"{slug}.ipynb"
+    return _stored(EXECUTED / f"{slug}.ipynb")
+
+
+def _stored(path: Path) -> NotebookNode:
+    """Read a notebook, once for each time that it was written."""
     return _as_of(path, path.stat().st_mtime_ns)
 
 

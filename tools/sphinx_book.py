@@ -10,6 +10,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -41,7 +42,7 @@ class ClaimsLedger(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the tables, one a page, each row linked to its card."""
-        self.env.note_reread()
+        made_of(self.env, __file__)
         result: list[nodes.Node] = []
         for slug in pages.slugs():
             rows = claims(slug)
@@ -68,7 +69,7 @@ class PageStatus(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the table, one row a page."""
-        self.env.note_reread()
+        made_of(self.env, __file__)
         return [table(STATUS, (17, 15, 21, 9, 30, 8), [self._row(s) for s in pages.slugs()])]
 
     def _row(self, slug: str) -> list[nodes.Node]:
@@ -134,6 +135,15 @@ def table(
     group += [head, body]
     result += group
     return result
+
+
+def made_of(env: BuildEnvironment, *paths: Path | str) -> None:
+    """Have the page that is being read, one of `EVIDENCE`, read again when a file changes.
+
+    The table of contents is one, for the names of the pages; `changed_pages` sees their outputs.
+    """
+    for path in (pages.ROOT / "_toc.yml", *paths):
+        env.note_dependency(str(path))
 
 
 def changed_pages(

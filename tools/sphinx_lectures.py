@@ -12,7 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from tools import lectures
-from tools.sphinx_book import claims, table
+from tools.sphinx_book import claims, made_of, table
 
 SIGNS = {"holds": "✓"}
 
@@ -21,8 +21,8 @@ class LectureTable(SphinxDirective):
     """What the two tables share: claims of this build, as links with a verdict."""
 
     def run(self) -> list[nodes.Node]:
-        """Build the table anew in every build."""
-        self.env.note_reread()
+        """Build the table of this build's claims."""
+        made_of(self.env, __file__, lectures.SOURCE)
         self.built: dict[str, dict[str, dict[str, str]]] = {}
         return [self.table()]
 
@@ -107,7 +107,8 @@ class LectureNames(SphinxDirective):
     """The full names of the lectures."""
 
     def run(self) -> list[nodes.Node]:
-        """Build a definition list."""
+        """Build a list."""
+        made_of(self.env, lectures.SOURCE)
         result = nodes.bullet_list()
         for short, full in lectures.lectures().items():
             paragraph = nodes.paragraph()
