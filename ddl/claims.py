@@ -218,18 +218,19 @@ def show_code(*functions: Callable[..., Any], since: str = "") -> None:
     left out; `...` stands for other lines before what is shown.
 
     Args:
-        functions: Functions or methods, written in Python.
+        functions: Functions or methods that have a name and are written in Python.
         since: What the first line that is shown begins with; by default all lines are.
 
     Raises:
-        ValueError: If there is none, one is not written in Python, or no line begins like that.
+        ValueError: If there is none, one is something else, or no line begins like that.
 
     Example:
         >>> show_code(logistic_unit)
     """
     for function in functions or (None,):
-        if not inspect.isfunction(function) and not inspect.ismethod(function):
-            raise ValueError(f"functions must be written in Python, got {function!r}")
+        named = getattr(function, "__name__", "<lambda>") != "<lambda>"
+        if not named or not (inspect.isfunction(function) or inspect.ismethod(function)):
+            raise ValueError(f"functions must have a name and be in Python, got {function!r}")
     code = "\n\n".join(_code(function, since) for function in functions)
     show(code, {"text/markdown": f"```python\n{code}\n```"})
 

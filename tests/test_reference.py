@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tools import pages
-from tools.sphinx_reference import teachers
+from tools.sphinx_reference import teachers, with_links
 
 LISTED = re.findall(r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text())
 HIDDEN = {"__init__", "datafiles", "inputs"}  # no reader calls how files and arguments are checked
@@ -33,6 +33,13 @@ def test_every_public_name_of_a_concept_is_used_on_a_page(slug: str) -> None:
     assert names
     idle = [n for n, inside in names.items() if not inside and not teachers(f"ddl.{slug}.{n}")]
     assert idle == [], "no page uses it: neither taught nor needed"
+
+
+def test_a_listing_leads_to_the_reference_where_that_explains_it() -> None:
+    head = '<span class="c1"># ddl.gating.{}</span>\n'
+    body = head.format("gate") + head.format("_private")
+    link = '<span class="c1"># <a href="reference.html#ddl.gating.gate">ddl.gating.gate</a></span>'
+    assert with_links(body, {"ddl.gating.gate"}) == f"{link}\n{head.format('_private')}"
 
 
 def test_the_bibliography_names_every_paper_and_no_other() -> None:

@@ -288,6 +288,6 @@ def test_pictures_have_a_size_and_late_ones_load_late() -> None:
 def test_what_belongs_together_stays_on_one_line() -> None:
     body = '<p title="1e-05">gap {}, sigma{}), {} {}, {}, one-hot; at {}, {}, {}; many = 2</p>'
     body += "<pre>3e-05, 2-D, t = 5</pre><style>p {{ z-index: 1 }}</style>"
-    words = ("2.5e-05", "(-w", "2-D", "k-means", "--out", "t = 649.5", "9 %", "s = T")
+    words = ("2.5e-05", "(-w", "2-D", "k-means", "--out", "t = 649.5", "SDSC 2024", "s = T")
     tied = (f'<span class="ddl-tied">{word}</span>' for word in words)
     assert with_whole_words(body.format(*words)) == body.format(*tied)

@@ -27,7 +27,7 @@ def lines() -> list[dict[str, Any]]:
 
 def row(line: dict[str, Any]) -> list[str]:
     """Return a line as the table shows it: medians with the spread of their runs."""
-    spreads = [f" ±\u00a0{100 * spread:.0f}\u00a0%" for spread in line["spread"]] + ["", ""]
+    spreads = [f" ±\u00a0{spread:.0%}" for spread in line["spread"]] + ["", ""]
     ours, peer = (
         "" if value is None else f"{_number(value)} {line['unit']}{spread}"
         for value, spread in zip((line["ours"], line["peer"]), spreads, strict=False)

@@ -90,7 +90,7 @@ class Errata(LectureTable):
         """Return a row for each correction."""
         rows = [
             [
-                nodes.Text(f"{row.lecture}, row\u00a0{row.number}".replace(" 20", "\u00a020")),
+                nodes.Text(f"{row.lecture}, row {row.number}"),
                 nodes.Text(correction.says),
                 nodes.Text(correction.right),
                 self.links(correction.evidence, measured=True),

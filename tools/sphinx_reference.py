@@ -1,10 +1,13 @@
 """Sphinx extension: the reference of `ddl` and its pages, linked both ways.
 
 Which page teaches what is read from the pages' own imports. The reference says
-below each function where it is taught; each page ends with what it uses.
+below each function where it is taught; each page ends with what it uses, and
+the listings of a page lead to the reference.
 """
 
 import ast
+import re
+from collections.abc import Container
 from functools import cache
 from typing import Any
 
@@ -82,8 +85,29 @@ def add_uses(app: Sphinx, doctree: nodes.document) -> None:
     section += paragraph
 
 
+def link_listings(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Link the head of each listing that `show_code` made to where the reference explains it."""
+    explained = app.env.get_domain("py").objects  # type: ignore[attr-defined]
+    if "body" in context:
+        context["body"] = with_links(context["body"], explained)
+
+
+def with_links(body: str, explained: Container[str]) -> str:
+    """Return HTML in which the head of a listing, ``# ddl.gating.gate``, is a link."""
+
+    def linked(match: re.Match[str]) -> str:
+        name = match[1]
+        link = f'# <a href="{REFERENCE}.html#{name}">{name}</a>'
+        return match[0].replace(f"# {name}", link) if name in explained else match[0]
+
+    return re.sub(r'<span class="c1"># (ddl\.[\w.]+)</span>', linked, body)
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.connect("autodoc-process-docstring", add_teachers, priority=400)  # before napoleon
     app.connect("doctree-read", add_uses)
+    app.connect("html-page-context", link_listings)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

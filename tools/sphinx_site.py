@@ -5,7 +5,6 @@
 - Pictures below the first screen load when they are scrolled to.
 - What belongs together, like 1e-05 and t = 5, stays on one line.
 - What is folded (hints, solutions) is a `details` element, which needs no script.
-- Code that a cell prints has the colours of code.
 """
 
 import os
@@ -40,9 +39,9 @@ SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
-# 1e-05, 6-dimensional, (-x, --out, k-means; t = 5, 5 %.
+# 1e-05, 6-dimensional, (-x, --out, k-means; t = 5, SDSC 2024.
 TOGETHER = r"\d[\d.]*(?:e-\d|-[A-Za-z])\w*|\(-\w+|--\w+|\b[A-Za-z]-\w+"
-TOGETHER += r"|\b\w = [−-]?[\w.]*\w|\d[\d.]* %"
+TOGETHER += r"|\b\w = [−-]?[\w.]*\w|\b(?:SDSC|Leuphana|Brown|Session|row|[Ff]igure|[Tt]able) \d+"
 
 
 def configure(app: Sphinx, config: Config) -> None:
