@@ -40,6 +40,11 @@ WRONG = [
     (check.bump, lambda x, a, b, w: logistic_unit(x, w, -w * a), "what goes up"),
     (check.bump, lambda x, a, b, w: right_bump(x, a, b, w) + 1, "far left"),
     (check.bump, lambda x, a, b, w: right_bump(x, a + 0.3, b, w), "at its own edge"),
+    (
+        check.bump,
+        lambda x, a, b, w: logistic_unit(x, w, -w * a) * logistic_unit(x, -w, w * b),
+        "Add or subtract",
+    ),
     (check.bump, lambda x, a, b, w: right_bump(x, -1, 2, 8), "far left|values are not|middle"),
     (check.bump, lambda x, a, b, w: right_bump(x, a, b, w)[:, None], r"expected a \(61,\) output"),
     (check.relu_gate, lambda x1, x2, w: x2, "open where it should be closed"),
@@ -47,6 +52,7 @@ WRONG = [
     (check.relu_gate, lambda x1, x2, w: torch.relu(x1 + x2) - torch.relu(x1), "closed"),
     (check.relu_gate, lambda x1, x2, w: right_relu_gate(x1, x2, 10.0), "open|unchanged"),
     (check.relu_gate, lambda x1, x2, w: x2 * (x1 > 0), "jumps at x1 = 0"),
+    (check.relu_gate, lambda x1, x2, w: x2 * ((w * x1 + 1) / 2).clamp(0, 1), "do not multiply"),
     (check.relu_gate, lambda x1, x2, w: [0.0], "expected a tensor, got list"),
     (
         check.highway_by_hand,

@@ -26,6 +26,15 @@ def right_shares(z: Tensor, weights: Tensor, means: Tensor, variances: Tensor) -
     return (weights.log() - log_volume - squared / (2 * variances)).softmax(-1)
 
 
+def shares_of_cushioned_densities(
+    z: Tensor, weights: Tensor, means: Tensor, variances: Tensor
+) -> Tensor:
+    squared = (z[:, None] - means).square().sum(-1)
+    density = (-squared / (2 * variances)).exp() / variances ** (z.shape[1] / 2)
+    joint = weights * density + 1e-300
+    return joint / joint.sum(-1, keepdim=True)
+
+
 def underflowing_shares(z: Tensor, weights: Tensor, means: Tensor, variances: Tensor) -> Tensor:
     squared = (z[:, None] - means).square().sum(-1)
     density = (-squared / (2 * variances)).exp() / variances ** (z.shape[1] / 2)
@@ -98,6 +107,7 @@ WRONG = [
         lambda z, w, m, v: right_shares(z, w, m, v).nan_to_num() * (z.abs().max() < 100),
         "sum to 1",
     ),
+    (check.shares, shares_of_cushioned_densities, "add nothing to a density"),
     (check.shares, lambda z, w, m, v: right_shares(z, w, m, v).T, "expected a"),
     (check.shares, lambda z, w, m, v: torch.ones(len(z), len(m)) / len(m), "values are not"),
 ]

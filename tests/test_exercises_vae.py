@@ -43,6 +43,8 @@ WRONG = [
     (check.kl_of_spread, lambda m, s: right_kl(m, s).sum(), "keep the inputs apart"),
     (check.kl_of_spread, lambda m, s: right_kl(m, s) + 1, "values are not"),
     (check.kl_of_spread, lambda m, s: terms(m, s.square().log()).sum(-1), "log of sigma"),
+    (check.kl_of_spread, lambda m, s: terms(m, (s**2 + 1e-8).log()).sum(-1), "add nothing to it"),
+    (check.kl_of_spread, lambda m, s: right_kl(m, s.clamp(min=1e-6)), "add nothing to it"),
     (check.kl_of_spread, lambda m, s: 3.0, "expected a tensor, got float"),
     (
         check.hidden_beta,

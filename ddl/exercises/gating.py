@@ -32,7 +32,8 @@ def bump(solution: Any) -> str:
                 f"{where} the far right should be near 0, got {far_right:.2f}: what goes up "
                 "must come down.",
             )
-        expect_tensor(answer, expected, hint="Each unit should be half on at its own edge.")
+        hint = "Add or subtract two units, each half on at its own edge."
+        expect_tensor(answer, expected, hint=hint)
     return "two logistic units, one up and one down, make a bump."
 
 
@@ -66,6 +67,12 @@ def relu_gate(solution: Any) -> str:
     expect(
         jump < 0.2,
         "the output jumps at x1 = 0. A sum of ReLUs is continuous: use torch.relu, no comparison.",
+    )
+    line = torch.linspace(-1, 1, 4001, dtype=torch.float64)
+    bends = (solution(line, line, 10.0).diff().diff().abs() > 1e-9).sum().item()
+    expect(
+        bends <= 4,  # two ReLUs bend once each, between two points or at one
+        "it is curved around x1 = 0, which no sum of two ReLUs is: do not multiply by x2.",
     )
     return "a sum of two ReLUs gates, outside a band around x1 = 0."
 

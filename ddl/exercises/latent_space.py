@@ -125,4 +125,8 @@ def shares(solution: Any) -> str:
         "it is right near the humps; far away the shares are not numbers. Stay with logarithms.",
     )
     expect(abs(answer.sum().item() - 1) < 1e-5, "far away, too, shares should sum to 1.")
+    apart = torch.cdist(far, means).square()
+    logits = weights.log() - size / 2 * variances.log() - apart / (2 * variances)
+    hint = "Far away it is not right: stay with logarithms, and add nothing to a density."
+    expect_tensor(answer, logits.softmax(-1), hint=hint)
     return "each code is shared out among the humps, however far away it is."

@@ -45,6 +45,10 @@ def kl_of_spread(solution: Any) -> str:
     narrow = solution(torch.zeros(1, 1), torch.full((1, 1), 1e-30))
     if not math.isfinite(float(narrow)):
         expect(False, "with sigma = 1e-30 the square is zero in float32: take the log of sigma.")
+    expect(
+        abs(float(narrow) - (30 * math.log(10) - 0.5)) < 0.01,
+        "with sigma = 1e-30 it is wrong: take the log of sigma itself, and add nothing to it.",
+    )
     return "nats, summed over the latents, one number for each input."
 
 
