@@ -58,7 +58,7 @@ def told(page: Page) -> dict[str, float]:
     ink, error = text.split("Squared error:")
     found = {"pass": float(re.findall(r"Pass (\d+)", ink)[0])}
     for name in ("clean digit", "under noise", *NETS.values()):
-        found[f"ink {name}"] = float(re.findall(rf"{name} ([\d.]+) %", ink)[0]) / 100
+        found[f"ink {name}"] = float(re.findall(rf"{name} ([\d.]+)%", ink)[0]) / 100
     for name in NETS.values():
         found[f"error {name}"] = float(re.findall(rf"{name} ([\d.e−]+\d)", error)[0])
     return found

@@ -20,7 +20,7 @@ export function start(stage, { keys, values, query, lengths }) {
   const bars = canvas(320, 250, "Four bars, the weights of the keys, and a line with the mixture of their values.");
   const said = readout();
   let scale;
-  const length = choice("length d", lengths.map(String), draw);
+  const length = choice("dimension d", lengths.map(String), draw);
   const root = choice("scores", [DIVIDED, "as they are"], draw);
   const heatOf = slider("temperature", { min: 0.1, max: 4, step: 0.1, value: 1, show: word }, draw);
   const point = movable(plane, () => scale, { ...RANGE, step: 0.1 }, { x: query[0], y: query[1] }, draw);

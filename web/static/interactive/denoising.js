@@ -10,7 +10,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 
 const clip = (value) => Math.min(1, Math.max(0, value));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
 export async function start(stage, numbers, model) {
   const nets = [];
@@ -34,7 +34,7 @@ export async function start(stage, numbers, model) {
   const cursor = { x: 13, y: 13 };
 
   const digit = choice("digit", [...numbers.digits.keys()].map(String), take);
-  const range = { min: 0, max: 100, step: 5, value: 50, show: (value) => `${value} %` };
+  const range = { min: 0, max: 100, step: 5, value: 50, show: (value) => `${value}%` };
   const share = slider("noisy pixels", range, spoil);
   const empty = button("Clear the pad", () => {
     clean.fill(0);
