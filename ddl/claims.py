@@ -15,7 +15,7 @@ import json
 import numbers
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import dropwhile
 from typing import Any
@@ -127,14 +127,13 @@ def show_value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{_parts(value)}]"
     if isinstance(value, tuple):
-        return f"({_parts(list(value))})"
+        return f"({_parts(value)})"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _parts(values: list[Any]) -> str:
+def _parts(values: Sequence[Any]) -> str:
     """Return values in a row. Few need thousands separated, and then commas do not part them."""
-    numbers = [value for value in values if isinstance(value, int)]
-    if any(abs(number) >= 10_000 for number in numbers):
+    if any(isinstance(value, int) and abs(value) >= 10_000 for value in values):
         return "; ".join(map(show_value, values))
     return ", ".join(str(v) if type(v) is int else show_value(v) for v in values)
 
