@@ -2,10 +2,12 @@
 
 Concepts (`ddl.gating`, `ddl.upsampling`, ...) hold one idea each and import
 torch only. The workshop around them (`ddl.data`, `ddl.training`,
-`ddl.plotting`, `ddl.interactive`, `ddl.claims`, `ddl.exercises`, `ddl.settings`) is for pages.
+`ddl.plotting`, `ddl.interactive`, `ddl.claims`, `ddl.listings`, `ddl.exercises`, `ddl.settings`)
+is for pages.
 """
 
-from ddl.claims import ClaimError, claim, say, show_code
+from ddl.claims import ClaimError, claim, say
+from ddl.listings import show_code
 from ddl.settings import about_this_run, budget, device, scale, seed
 
 __version__ = "0.1.0"

@@ -4,23 +4,20 @@ A claim is a statement, a measured value and the range in which it holds.
 `claim` shows the three as a card and raises where the value is outside. The
 text that is stored and compared names statement, range and verdict only:
 digits that vary between machines stay in the card and in the book's ledger.
-Sentences with numbers of this run (`say`) and the code that makes them
-(`show_code`) come from the run, too.
+``DDL_CLAIMS=show`` shows a claim that does not hold without raising.
+Sentences with numbers of this run (`say`) come from the run, too.
 """
 
-import ast
 import html
-import inspect
 import json
+import math
 import numbers
+import os
 import re
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import dropwhile
 from typing import Any
 
-from ddl import inputs
 from ddl.inputs import finite, guard
 from ddl.settings import scale
 
@@ -33,7 +30,11 @@ class ClaimError(AssertionError):
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim as the page shows it and the ledger lists it."""
+    """A claim as the page shows it and the ledger lists it.
+
+    ``value`` is what was measured, as a number where it is one, and whether it holds elsewhere;
+    None where it is infinite or NaN. It lies between ``lower`` and ``upper``; None is no bound.
+    """
 
     statement: str
     measure: str
@@ -41,6 +42,9 @@ class Claim:
     accepted: str
     verdict: str
     source: str
+    value: float | bool | None
+    lower: float | None
+    upper: float | None
 
     @property
     def anchor(self) -> str:
@@ -113,6 +117,22 @@ def _holds(measured: Any, above: Any, below: Any, equals: Any, within: float) ->
     return bool((above is None or measured > above) and (below is None or measured < below))
 
 
+def _range(above: Any, below: Any, equals: Any, within: float) -> tuple[Any, Any]:
+    """Return the least and the largest number that is accepted; None is no bound."""
+    if equals is None:
+        return above, below
+    if isinstance(equals, numbers.Real) and not isinstance(equals, bool):
+        return float(equals) - within, float(equals) + within
+    return None, None
+
+
+def _value(measured: Any, holds: bool) -> float | bool | None:
+    """Return what was measured as JSON can hold it."""
+    if isinstance(measured, numbers.Real) and not isinstance(measured, bool):
+        return float(measured) if math.isfinite(measured) else None
+    return holds
+
+
 def _number(value: Any) -> Any:
     """Return what a tensor or an array without axes holds, and all else as it is."""
     return value.item() if getattr(value, "ndim", None) == 0 else value
@@ -183,19 +203,31 @@ def claim(
         raise ValueError(f"needs must be 'MNIST', 'CIFAR-10' or empty, got {needs!r}")
     if above is None and below is None and equals is None and not isinstance(measured, bool):
         raise ValueError(f"measured {measured!r} needs a range: above, below or equals")
+    holds = _holds(measured, above, below, equals, within)
     if scale() == "smoke":
         verdict = "not checked at smoke size"
     elif needs and not _is_here(needs):
         verdict = f"not checked: needs {needs}"
     else:
-        verdict = "holds" if _holds(measured, above, below, equals, within) else "fails"
+        verdict = "holds" if holds else "fails"
     accepted = _accepted(above, below, equals, within)
-    result = Claim(statement, measure, show_value(measured), accepted, verdict, source)
+    lower, upper = _range(above, below, equals, within)
+    result = Claim(
+        statement,
+        measure,
+        show_value(measured),
+        accepted,
+        verdict,
+        source,
+        value=_value(measured, holds),
+        lower=lower,
+        upper=upper,
+    )
     show(
         str(result),
         {"text/html": result.card(), CLAIM_MIME: asdict(result) | {"anchor": result.anchor}},
     )
-    if verdict == "fails":
+    if verdict == "fails" and os.environ.get("DDL_CLAIMS") != "show":
         raise ClaimError(f"{statement}: measured {result.measured}, accepted {accepted}")
 
 
@@ -208,58 +240,6 @@ def say(markdown: str) -> None:
         markdown: The sentence, an f-string as a rule.
     """
     show("A sentence with numbers of this run.", {"text/markdown": markdown})
-
-
-def show_code(*functions: Callable[..., Any], since: str = "") -> None:
-    """Show functions of the package as this page runs them.
-
-    Where each is found stands above it. Docstring, annotations and the checks of its input are
-    left out; `...` stands for other lines before what is shown.
-
-    Args:
-        functions: Functions or methods that have a name and are written in Python.
-        since: What the first line that is shown begins with; by default all lines are.
-
-    Raises:
-        ValueError: If there is none, one is something else, or no line begins like that.
-
-    Example:
-        >>> show_code(logistic_unit)
-    """
-    for function in functions or (None,):
-        named = getattr(function, "__name__", "<lambda>") != "<lambda>"
-        if not named or not (inspect.isfunction(function) or inspect.ismethod(function)):
-            raise ValueError(f"functions must have a name and be in Python, got {function!r}")
-    code = "\n\n".join(_code(function, since) for function in functions)
-    show(code, {"text/markdown": f"```python\n{code}\n```"})
-
-
-def _code(function: Callable[..., Any], since: str) -> str:
-    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-    definition = ast.parse("\n".join(lines)).body[0]
-    assert isinstance(definition, ast.FunctionDef)
-    body = definition.body[1:] if ast.get_docstring(definition) else definition.body
-    body = list(dropwhile(_checks, body))
-    shown = [part for part in body if lines[part.lineno - 1].strip().startswith(since)]
-    if not shown:
-        raise ValueError(f"since must begin a line of {function.__name__}, got {since!r}")
-    for argument in ast.walk(definition.args):
-        if isinstance(argument, ast.arg):
-            argument.annotation = None
-    head = [f"# {function.__module__}.{function.__qualname__}"]
-    head += [f"@{ast.unparse(decorator)}" for decorator in definition.decorator_list]
-    head += [f"def {definition.name}({ast.unparse(definition.args)}):"]
-    head += ["    ..."] if shown[0] is not body[0] else []
-    return "\n".join([*head, *lines[shown[0].lineno - 1 :]])
-
-
-def _checks(part: ast.stmt) -> bool:
-    """Return whether a statement does nothing but refuse wrong input."""
-    if isinstance(part, ast.If):
-        return not part.orelse and all(isinstance(inner, ast.Raise) for inner in part.body)
-    call = part.value if isinstance(part, ast.Expr) else None
-    name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
-    return name.startswith("_check") or hasattr(inputs, name)
 
 
 def _is_here(needs: str) -> bool:

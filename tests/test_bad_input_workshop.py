@@ -17,14 +17,24 @@ from spoiled import Case, case, draw, few, public_callables, rng, spoil
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl import claims, data, datafiles, exercises, interactive, plotting, settings, training
+from ddl import (
+    claims,
+    data,
+    datafiles,
+    exercises,
+    interactive,
+    listings,
+    plotting,
+    settings,
+    training,
+)
 from ddl.recipes import checkpoint, results, workshop
 
 SMALL = {"DDL_SCALE": "cpu", "DDL_DATA": "drawn", "DDL_PROGRESS": "0", "MPLBACKEND": "agg"}
 HERE = tempfile.TemporaryDirectory()
 FOLDER = Path(HERE.name)
 MODULES = (
-    *(claims, data, datafiles, exercises, interactive, plotting, settings, training),
+    *(claims, data, datafiles, exercises, interactive, listings, plotting, settings, training),
     *(checkpoint, results, workshop),
 )
 # Their right answers take files or a network, or seconds: the modules' own tests have them.
@@ -74,7 +84,7 @@ def all_batches(tensors: Any, batch_size: int, generator: Any) -> list[Any]:
 
 
 def shown_code(functions: Any, since: str) -> None:
-    claims.show_code(*functions, since=since)
+    listings.show_code(*functions, since=since)
 
 
 def a_run() -> workshop.Run:
@@ -154,11 +164,16 @@ CASES: dict[str, Case] = {
         accepted="true",
         verdict="holds",
         source="",
+        value=1.0,
+        lower=None,
+        upper=2.0,
     ),
-    "claims.Claim.card": case(claims.Claim("a", "", "1", "true", "holds", "").card),
+    "claims.Claim.card": case(
+        claims.Claim("a", "", "1", "true", "holds", "", True, None, None).card
+    ),
     "claims.show_value": case(claims.show_value, value=0.5),
     "claims.say": case(claims.say, markdown="It is 1."),
-    "claims.show_code": case(shown_code, functions=(case, draw), since="return"),
+    "listings.show_code": case(shown_code, functions=(case, draw), since="return"),
     "claims.show": case(claims.show, text="text", rich={"text/markdown": "It is 1."}),
     "data.Dataset": case(
         data.Dataset,
@@ -328,10 +343,10 @@ HEARS: list[tuple[Callable[[], Any], str]] = [
     (claimed(True, above=0), "measured must be a number, got True"),
     (claimed((1, 2), equals=(1, 2), within=1), r"measured must be a number, got \(1, 2\)"),
     (claimed(draw(3), equals=draw(3)), "measured and equals cannot be compared"),
-    (claims.show_code, "functions must have a name and be in Python, got None"),
-    (lambda: claims.show_code(torch.relu), "must have a name and be in Python, got <built-in"),
-    (lambda: claims.show_code(nn.ReLU), "must have a name and be in Python, got <class"),
-    (lambda: claims.show_code(lambda: 1), "must have a name and be in Python, got <function"),
+    (listings.show_code, "functions must have a name and be in Python, got None"),
+    (lambda: listings.show_code(torch.relu), "must have a name and be in Python, got <built-in"),
+    (lambda: listings.show_code(nn.ReLU), "must have a name and be in Python, got <class"),
+    (lambda: listings.show_code(lambda: 1), "must have a name and be in Python, got <function"),
     (lambda: settings.budget(cpu=True, gpu=2), "cpu must be an integer or a number, got True"),
     (lambda: settings.budget(cpu=1, gpu=float("nan")), "gpu must be positive, got nan"),
     (lambda: settings.budget(cpu=1, gpu=float("inf")), "gpu must be finite, got inf"),

@@ -1,9 +1,10 @@
 import json
 
 import pytest
+import torch
 
 from ddl import claims, data
-from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_code, show_value
+from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
 
 
 @pytest.fixture
@@ -57,6 +58,45 @@ def test_fails_loudly_and_shows_why(shown: list, measured: object, bounds: dict)
     assert shown[0][0].endswith("Verdict: fails")
 
 
+def test_a_failing_claim_is_shown_and_passed_where_a_reader_builds(
+    shown: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDL_CLAIMS", "show")
+    claim("It is so", 0.18, below=0.17)
+    text, rich = shown[0]
+    assert text.endswith("Verdict: fails")
+    assert "ddl-fails" in rich["text/html"]
+    assert rich[CLAIM_MIME]["verdict"] == "fails"
+
+
+@pytest.mark.parametrize(
+    ("measured", "bounds", "value", "lower", "upper"),
+    [
+        (1.25, {"above": 1.05}, 1.25, 1.05, None),
+        (torch.tensor(0.25), {"above": 0.0, "below": 0.5}, 0.25, 0.0, 0.5),
+        (3, {"equals": 3}, 3.0, 3.0, 3.0),
+        (0.5, {"equals": 0.25, "within": 0.5}, 0.5, -0.25, 0.75),
+        ((4, 3), {"equals": (4, 3)}, True, None, None),
+        (True, {}, True, None, None),
+    ],
+)
+def test_the_ledger_gets_the_number_and_its_bounds(
+    shown: list, measured: object, bounds: dict, value: object, lower: object, upper: object
+) -> None:
+    claim("It is so", measured, **bounds)
+    found = shown[0][1][CLAIM_MIME]
+    assert [found[name] for name in ("value", "lower", "upper")] == [value, lower, upper]
+    assert type(found["value"]) is type(value)
+
+
+def test_what_is_no_finite_number_has_no_value(
+    shown: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DDL_CLAIMS", "show")
+    claim("It is so", float("nan"), below=0.17)
+    assert shown[0][1][CLAIM_MIME]["value"] is None
+
+
 def test_stored_text_holds_no_measured_digits(shown: list) -> None:
     claim("It is so", 0.123456, below=0.2, source="SDSC 2024: 0.14")
     text, rich = shown[0]
@@ -98,7 +138,7 @@ def test_bad_input(bad_input) -> None:
 
 
 def test_card_escapes_and_links() -> None:
-    card = Claim("a < b & c", "", "1", "true", "holds", "").card()
+    card = Claim("a < b & c", "", "1", "true", "holds", "", True, None, None).card()
     assert "a &lt; b &amp; c" in card
     assert 'id="claim-a-b-c"' in card
 
@@ -126,44 +166,6 @@ def test_values_read_well() -> None:
         ((12345, 330), "(12,345; 330)"),
     ):
         assert show_value(value) == shown
-
-
-def doubled(x: int, *, times: int = 1) -> int:
-    """Return a number, doubled and doubled again."""
-    _check_positive(x)
-    if times < 1:
-        raise ValueError("never")
-    for _ in range(times):
-        x = 2 * x
-    return x
-
-
-def _check_positive(x: int) -> None:
-    assert x > 0
-
-
-def test_code_is_shown_without_docstring_annotations_and_checks(shown: list) -> None:
-    show_code(doubled)
-    head = "# test_claims.doubled\ndef doubled(x, *, times=1):\n"
-    loop = "    for _ in range(times):\n        x = 2 * x\n    return x"
-    assert shown[0] == (head + loop, {"text/markdown": f"```python\n{head}{loop}\n```"})
-
-
-def test_code_is_shown_from_a_line_on(shown: list) -> None:
-    show_code(doubled, since="return")
-    text = "# test_claims.doubled\ndef doubled(x, *, times=1):\n    ...\n    return x"
-    assert shown[0][0] == text
-
-
-def test_code_of_several_functions_stands_in_one_block(shown: list) -> None:
-    show_code(Claim.card, _check_positive)
-    names = [line for line in shown[0][0].splitlines() if line.startswith("#")]
-    assert names == ["# ddl.claims.Claim.card", "# test_claims._check_positive"]
-
-
-def test_code_that_is_not_there_is_an_error(bad_input) -> None:
-    with bad_input("since must begin a line of doubled, got 'no such line'"):
-        show_code(doubled, since="no such line")
 
 
 def test_outside_a_notebook_the_text_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
