@@ -18,9 +18,8 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from ddl.claims import CLAIM_MIME
 from tools import pages
-from tools.notebook import code_cells
+from tools.notebook import claims_of
 
 EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
 STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
@@ -29,12 +28,7 @@ COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
 
 def claims(slug: str) -> list[dict[str, str]]:
     """Return the claims that a page's checked outputs hold, in order."""
-    return [
-        dict(output.data[CLAIM_MIME])
-        for cell in code_cells(pages.executed(slug))
-        for output in cell.outputs
-        if CLAIM_MIME in output.get("data", {})
-    ]
+    return claims_of(pages.executed(slug))
 
 
 class ClaimsLedger(SphinxDirective):
