@@ -70,12 +70,7 @@ def take_down(slug: str, seed: int, machine: str) -> str:
     if path.is_file():
         return f"{where}: known"
     path.parent.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "DDL_SEED": str(seed),
-        "DDL_CLAIMS": "show",
-        "OMP_NUM_THREADS": "1",
-    }
+    here = {"DDL_SEED": str(seed), "DDL_CLAIMS": "show", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tools.seeds", "page", slug, str(path)]
     started = time.monotonic()
     done = subprocess.run(
