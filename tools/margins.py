@@ -17,6 +17,7 @@ from typing import Any
 
 from tools import pages
 from tools.fingerprint import numbers_fingerprint
+from tools.notebook import code_cells
 
 RECORD = pages.ROOT / "results" / "margins.json"
 MARGIN = 3.0  # standard deviations that a claim which varies must keep from its bounds
@@ -38,6 +39,21 @@ class Run:
 def fingerprint_of(slug: str) -> str:
     """Return the hash of what the numbers of a page's claims depend on today."""
     return numbers_fingerprint(pages.read(slug), pages.ROOT)
+
+
+def stated(slug: str) -> list[tuple[str, str]]:
+    """Return the statements and accepted ranges in a page's stored text, in order."""
+    text = "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in code_cells(pages.read(slug))
+        for output in cell.outputs
+    )
+    return re.findall(r"^Claim: (.*)\nAccepted: (.*)$", text, flags=re.MULTILINE)
+
+
+def states(claim: dict[str, Any]) -> tuple[str, str]:
+    """Return what a claim's stored text says: statement and accepted range."""
+    return claim["statement"], f"{claim['measure']} {claim['accepted']}".strip()
 
 
 def is_ratio(measure: str) -> bool:

@@ -14,7 +14,6 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
 
 import importlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -25,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 
+from tools import toc
 from tools.fingerprint import fingerprint
-from tools.notebook import code_cells, node, normalised, write
+from tools.notebook import claims_of, code_cells, node, normalised, write
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -40,24 +39,22 @@ DRAFTS = ROOT / "drafts"
 
 def slugs() -> list[str]:
     """Return the executable pages in the order of the table of contents."""
-    files: list[str] = re.findall(r"'(?:file|root)': '([^']+)'", _toc())
-    return [name for name in files if (BOOK / f"{name}.ipynb").is_file()]
+    return [name for name, _ in _toc() if (BOOK / f"{name}.ipynb").is_file()]
 
 
 def short_title(slug: str) -> str:
     """Return what the table of contents calls a page, without one its slug."""
-    titles = dict(re.findall(r"'file': '([^']+)', 'title': '([^']+)'", _toc()))
-    return titles.get(slug, slug)
+    return dict(_toc()).get(slug) or slug
 
 
-def _toc() -> str:
-    """Return the table of contents as one line of Python."""
-    return _parsed((ROOT / "_toc.yml").read_text())
+def files() -> list[str]:
+    """Return all pages, executable or not, in the order of the table of contents."""
+    return [name for name, _ in _toc()]
 
 
-@lru_cache
-def _parsed(toc: str) -> str:
-    return str(yaml.safe_load(toc))
+def _toc() -> tuple[tuple[str, str], ...]:
+    """Return the names and short titles of the pages in the table of contents, in order."""
+    return toc.entries((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
 def prepare_environment() -> None:
@@ -225,17 +222,39 @@ def stale() -> list[str]:
 def execute_stale() -> None:
     """Have nbval execute and compare the pages without checked outputs.
 
+    A claim that fails stays on its page, and the site is built: on a reader's machine it is
+    one sentence of hundreds. `report_failing_claims` tells of it.
+
     Raises:
-        SystemExit: If one fails.
+        SystemExit: If a page fails otherwise.
     """
     paths = [f"book/{slug}.ipynb" for slug in stale()]
     if not paths:
         print("All pages have checked outputs; nothing to execute.", flush=True)
         return
     print("Executing:", *paths, flush=True)
-    done = subprocess.run([sys.executable, "-m", "pytest", "--nbval", "-q", *paths], cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", "-q", "--show-failing-claims", *paths], cwd=ROOT
+    )
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def report_failing_claims() -> None:
+    """Name the claims that failed in the runs that the site was built from.
+
+    Raises:
+        SystemExit: If there is one.
+    """
+    fails = [
+        f"Page {slug}: the claim {c['statement']!r} failed in this run: "
+        f"{c['measure'] or 'it'} measured {c['measured']}, accepted is {c['accepted']}."
+        for slug in slugs()
+        for c in claims_of(executed(slug))
+        if c["verdict"] == "fails"
+    ]
+    if fails:
+        sys.exit("\n".join(["The site is built, with what failed shown on it.", *fails]))
 
 
 def fill_cache() -> None:
@@ -287,13 +306,12 @@ def main() -> None:
                 {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
         case ["stale"]:
             print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
-        case ["book"]:
-            execute_stale()
+        case ["book" | "site" as command]:
+            if command == "book":
+                execute_stale()
             fill_cache()
             build_site()
-        case ["site"]:
-            fill_cache()
-            build_site()
+            report_failing_claims()
         case _:
             sys.exit(__doc__)
 
