@@ -25,7 +25,12 @@ book: $(READY)
 	@$(BIN)/python -m tools.pages book
 	@$(DONE)
 
-test: $(READY) lint unit pages site readers
+PARTS := lint unit pages site readers
+test: $(READY)
+	@told=; for part in $(PARTS); do \
+	  start=$$SECONDS; $(MAKE) --no-print-directory $$part || exit; \
+	  told="$$told$$part $$((SECONDS - start)) s, "; \
+	done; echo "make test: $${told%, }"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -9,11 +9,12 @@ with their pictures, under `_build/executed`, together with a fingerprint of
 all they depend on. Only outputs with today's fingerprint reach the site.
 
 Usage: python -m tools.pages run|text|notebook SLUG ...
-       python -m tools.pages stale|book|site
+       python -m tools.pages stale|with-data|book|site
 """
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -219,6 +220,12 @@ def stale() -> list[str]:
     return [slug for slug in slugs() if checked(slug) is None]
 
 
+def with_data() -> list[str]:
+    """Return the pages whose outputs depend on which digits and photographs are there."""
+    loads = re.compile(r"from ddl\.data import .*\b(digits|cifar10|mnist|fashion_mnist)\b")
+    return [s for s in slugs() if any(loads.search(cell.source) for cell in code_cells(read(s)))]
+
+
 def execute_stale() -> None:
     """Have nbval execute and compare the pages without checked outputs.
 
@@ -304,8 +311,9 @@ def main() -> None:
         case ["run" | "text" | "notebook" as command, *names] if names:
             for slug in names:
                 {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
-        case ["stale"]:
-            print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
+        case ["stale" | "with-data" as command]:
+            found = stale() if command == "stale" else with_data()
+            print(" ".join(f"book/{slug}.ipynb" for slug in found))
         case ["book" | "site" as command]:
             if command == "book":
                 execute_stale()

@@ -1,13 +1,14 @@
 """How much each claim varies: pages run from several seeds, on this machine and as others.
 
     python -m tools.seeds run [--seeds 0-4] [--machines native,avx2,threads] [PAGE ...]
+    python -m tools.seeds failures
     python -m tools.seeds merge [FOLDER ...]
 
 `run` executes each page once a seed and takes down every claim's number; a claim that fails
 does not stop it. Seeds go round the machines: with three machines, seed 4 plays the second.
-What has run already is not run again. `merge` writes all runs of today's pages, and those in
-folders of other computers, to `results/margins.json`, with the statements and bounds
-that pages have today.
+What has run already is not run again. `failures` lists the claims that failed; `merge` writes
+all runs of today's pages, and those in folders of other computers, to `results/margins.json`,
+with the statements and bounds that pages have today.
 
 Runs are of today's page if code and modules are the same (`numbers_fingerprint`). After a change
 that should alter no number, `run` finds that out: where a run gives the numbers that the former
@@ -126,6 +127,24 @@ def known_runs(slug: str, folders: Sequence[Path] = (RUNS,)) -> list[margins.Run
     return [found[key] for key in sorted(found)]
 
 
+def failures() -> list[str]:
+    """Return page, claim and run of each claim that failed in a run of this machine."""
+    return [
+        "\t".join(
+            (
+                slug,
+                claim["statement"],
+                f"seed {run.seed}, {run.machine}: {claim['measure']} "
+                f"measured {claim['measured']}, accepted is {claim['accepted']}",
+            )
+        )
+        for slug in pages.slugs()
+        for run in known_runs(slug)
+        for claim in run.claims
+        if claim["verdict"] == "fails"
+    ]
+
+
 def claims_today(slug: str, runs: Sequence[margins.Run]) -> list[dict[str, Any]]:
     """Return the claims of a page as its stored text states them.
 
@@ -175,6 +194,7 @@ def main() -> None:
     run.add_argument("--machines", type=lambda text: text.split(","), default=list(USUAL))
     run.add_argument("--jobs", type=int, default=os.cpu_count())
     commands.add_parser("merge").add_argument("folders", nargs="*", type=Path)
+    commands.add_parser("failures")
     page = commands.add_parser("page")
     page.add_argument("slug")
     page.add_argument("out", type=Path)
@@ -184,6 +204,8 @@ def main() -> None:
         unfinished = options.out.with_suffix(f".{os.getpid()}")
         unfinished.write_text(json.dumps(claims, indent=1), encoding="utf-8")
         unfinished.replace(options.out)
+    elif options.command == "failures":
+        print("".join(f"{line}\n" for line in failures()), end="")
     elif options.command == "merge":
         merge([RUNS, *options.folders])
     else:
