@@ -19,7 +19,11 @@ Number = TypeVar("Number", int, float)
 
 
 def device() -> torch.device:
-    """Return the device that pages compute on: the GPU where there is one, else the CPU."""
+    """Return the device that pages compute on: a CUDA GPU where there is one, else the CPU.
+
+    The one place where this is decided. Apple's MPS is left out: it has no float64, in which
+    noise schedules, scores and many an exact comparison of the pages are computed.
+    """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

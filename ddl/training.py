@@ -8,14 +8,19 @@ the idea: the device, the precision and several GPUs.
 import os
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.single_device import SingleDeviceStrategy
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ddl.inputs import at_least_1, guard, positive
+from ddl.settings import device
+
+Precision = Literal["32-true", "bf16-mixed"]
 
 
 @runtime_checkable
@@ -29,6 +34,32 @@ class History:
 
     steps: list[float] = field(default_factory=list)  # of each batch
     epochs: list[float] = field(default_factory=list)  # mean over each epoch
+
+
+def one_device(precision: Precision = "32-true") -> Fabric:
+    """Return a Fabric of this process alone, on `ddl.device`.
+
+    Fabric's own choice would ask more than that: it prefers MPS and TPUs to what `ddl.device`
+    says, and takes what SLURM, torchrun, MPI or ``fabric run`` left in the environment of a
+    notebook for an order to divide the work among processes that nobody started.
+
+    Args:
+        precision: ``"bf16-mixed"`` computes products in bfloat16.
+    """
+    orders = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LT_")}
+    try:
+        place = device()
+        if place.type == "cuda":  # the one on which ``tensor.to("cuda")`` puts the batches
+            place = torch.device("cuda", torch.cuda.current_device())
+        return Fabric(
+            accelerator=place.type,
+            strategy=SingleDeviceStrategy(place),
+            devices=1,
+            plugins=[LightningEnvironment()],
+            precision=precision,
+        )
+    finally:
+        os.environ.update(orders)
 
 
 def fit(
@@ -50,8 +81,7 @@ def fit(
         epochs: Passes over ``batches``.
         learning_rate: Step size of Adam; ignored where ``optimizer`` is given.
         optimizer: Any optimizer over the model's parameters.
-        fabric: Device, precision and processes; by default one device, the
-            GPU where there is one.
+        fabric: Device, precision and processes; by default `one_device`.
 
     Raises:
         ValueError: If ``epochs`` is below 1, ``learning_rate`` is not positive,
@@ -69,7 +99,7 @@ def fit(
     if len(batches) == 0:
         raise ValueError("batches must not be empty")
     _check_learns(model, optimizer)
-    fabric = fabric or Fabric(accelerator="auto", devices=1)
+    fabric = fabric or one_device()
     if optimizer is None:
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     lay_channels_together(model)

@@ -246,6 +246,7 @@ CASES: dict[str, Case] = {
     "settings.provenance": case(lambda packages: settings.provenance(packages), packages="torch"),
     "training.History": case(training.History, steps=[0.5, 0.4], epochs=[0.45]),
     "training.fit": trained,
+    "training.one_device": case(training.one_device, precision="32-true"),
     "training.lay_channels_together": case(
         training.lay_channels_together, model=nn.Conv2d(3, 2, 3)
     ),

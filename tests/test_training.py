@@ -1,12 +1,17 @@
 import copy
+import os
+from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.accelerators.mps import MPSAccelerator
 from torch import nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
-from ddl.training import fit, parameter_count
+from ddl.recipes.workshop import connect
+from ddl.training import fit, one_device, parameter_count
 
 
 def squared_error(model: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -104,3 +109,69 @@ def test_bad_input(bad_input) -> None:
 def test_a_shared_parameter_counts_once() -> None:
     layer = nn.Linear(5, 5)
     assert parameter_count(nn.Sequential(layer, layer)) == 30
+
+
+# What is set in the environment of a notebook that something else has started.
+SURROUNDINGS = {
+    "SLURM": {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "jupyter", "SLURM_PROCID": "2"},
+    "torchrun": {
+        **{"RANK": "3", "LOCAL_RANK": "3", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"},
+        **{"GROUP_RANK": "0", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "1"},
+        **{"TORCHELASTIC_RUN_ID": "1"},
+    },
+    "fabric run": {
+        **{"LT_CLI_USED": "1", "LT_DEVICES": "4", "LT_STRATEGY": "ddp", "LT_NUM_NODES": "2"},
+        **{"LT_ACCELERATOR": "mps", "LT_PRECISION": "16-mixed"},
+    },
+    "MPI": {"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_RANK": "3", "PMI_RANK": "3"},
+    "LSF": {"LSB_JOBID": "7", "LSB_DJOB_RANKFILE": "/nowhere", "JSM_NAMESPACE_SIZE": "4"},
+    "TPU": {"PJRT_DEVICE": "TPU", "TPU_WORKER_ID": "1"},
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_surroundings_do_not_steer_training_on_one_device(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in SURROUNDINGS[name].items():
+        monkeypatch.setenv(variable, value)
+    model, batches = line()
+    assert len(fit(model, squared_error, batches, epochs=1).steps) == len(batches)
+    fabric = one_device()
+    assert (fabric.world_size, fabric.global_rank, fabric.is_global_zero) == (1, 0, True)
+    for variable, value in SURROUNDINGS[name].items():
+        assert os.environ[variable] == value  # left as it was for those whom it concerns
+
+
+@pytest.mark.parametrize("name", ["SLURM", "MPI", "LSF"])
+def test_a_recipe_that_torchrun_did_not_start_is_one_process(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in SURROUNDINGS[name].items():
+        monkeypatch.setenv(variable, value)
+    assert connect("float32").world_size == 1
+
+
+def test_a_mac_trains_where_its_batches_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    model, batches = line()
+    fit(model, squared_error, batches, epochs=1)
+    assert model.weight.device.type == "cpu"
+    assert connect("float32").device.type == "cpu"
+
+
+def test_one_choice_of_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CUDA device on which batches lie; none is needed, for nothing is computed there."""
+    chosen = []
+
+    def fabric(**options: Any) -> Fabric:
+        chosen.append((options["accelerator"], options["strategy"].root_device))
+        return Fabric(accelerator="cpu", devices=1)
+
+    monkeypatch.setattr("ddl.training.Fabric", fabric)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    for there in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        one_device()
+    assert chosen == [("cuda", torch.device("cuda", 1)), ("cpu", torch.device("cpu"))]

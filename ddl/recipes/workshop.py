@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -25,11 +26,11 @@ import ddl
 from ddl.image_diffusion import MovingAverage
 from ddl.inputs import at_least_1, guard, same_length
 from ddl.recipes import checkpoint
-from ddl.settings import seed_value
-from ddl.training import lay_channels_together, parameter_count
+from ddl.settings import device, seed_value
+from ddl.training import Precision, lay_channels_together, one_device, parameter_count
 
 Batch = tuple[Tensor, ...]
-PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed"}
+PRECISIONS: dict[str, Precision] = {"float32": "32-true", "bf16": "bf16-mixed"}
 NO_SETTINGS = ("out", "save_every")  # options that change no number
 
 
@@ -266,9 +267,18 @@ def connect(precision: str) -> Fabric:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     machines = int(os.environ.get("WORLD_SIZE", "1")) // here
-    fabric = Fabric(devices=here, num_nodes=machines, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+    if here * machines == 1:
+        fabric = one_device(PRECISIONS[precision])
+    else:
+        fabric = Fabric(
+            accelerator=device().type,
+            devices=here,
+            num_nodes=machines,
+            precision=PRECISIONS[precision],
+            plugins=[TorchElasticEnvironment()],
+        )
     for name in [name for name in os.environ if name.startswith("LT_")]:
-        del os.environ[name]  # what `fabric run` says is of this Fabric, not of fit's own
+        del os.environ[name]  # what `fabric run` says is of this Fabric alone
     fabric.launch()
     return fabric
 
