@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ddl.gating import softmax_gate
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32, readable
 
 
 def scaled_dot_product_attention(
@@ -35,13 +36,14 @@ def scaled_dot_product_attention(
 
     Raises:
         ValueError: If queries and keys differ in length, keys and values in number,
-            the mask does not fit, or it leaves a query nothing to look at.
+            the mask does not fit, or it leaves a query nothing to look at. A mask on a GPU
+            is not looked into: there such a query gets NaN.
 
     Source: Vaswani et al., Attention Is All You Need (2017), equation 1,
         arXiv:1706.03762.
     """
     _check(query, key, value, mask)
-    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    scores = at_least_float32(query) @ at_least_float32(key).mT / math.sqrt(query.shape[-1])
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)  # exp(-inf) is 0: no weight at all
     return softmax_gate(scores, value)
@@ -65,7 +67,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
         raise ValueError(
             f"mask must end in {queries} queries and {keys} keys, got {tuple(mask.shape)}"
         )
-    if not mask.any(dim=-1).all():
+    if readable(mask) and not mask.any(dim=-1).all():
         raise ValueError("mask must leave every query at least one key, got a row without")
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32
 
 
 def ternary_noise(
@@ -89,6 +90,13 @@ class DenoisingAutoencoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the probability that each clean pixel is white."""
+        return torch.sigmoid(self.logits(x))
+
+    def logits(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
+        """Return the log odds that each clean pixel is white.
+
+        In sixteen bits a loss is computed from these: a probability near 1 is rounded to 1.
+        """
         if x.shape[1:] != (1, 28, 28):
             raise ValueError(f"x must have shape (batch, 1, 28, 28), got {tuple(x.shape)}")
         e28 = F.relu(self.encode_28(x))
@@ -98,7 +106,7 @@ class DenoisingAutoencoder(nn.Module):
         d14 = torch.cat([d14, e14], dim=1) if self.skips else d14
         d28 = F.interpolate(F.relu(self.decode_14(d14)), scale_factor=2)
         d28 = torch.cat([d28, e28], dim=1) if self.skips else d28
-        return torch.sigmoid(self.decode_28(d28))
+        return self.decode_28(d28)
 
 
 def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
@@ -120,6 +128,7 @@ def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
         raise ValueError(
             f"images must lie in [0, 1], got {images.min().item():g} to {images.max().item():g}"
         )
+    images = at_least_float32(images)
     return F.binary_cross_entropy(images, images).item()
 
 

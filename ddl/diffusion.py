@@ -7,12 +7,14 @@ A model that predicts the noise in a noisy point is all that is needed to walk b
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32, readable
 
 Data = Float[Tensor, "batch *shape"]  # points, images, codes: whatever is diffused
 Steps = Int[Tensor, " batch"]  # the step t of each example
@@ -31,13 +33,15 @@ class NoiseSchedule(nn.Module):
 
     Attributes:
         steps: T.
-        betas: :math:`\beta_t`, float64, T + 1 values, as are the next two.
+        betas: :math:`\beta_t`, float64 whatever the model's precision, T + 1 values, as are
+            the next two.
         alphas: :math:`\alpha_t = 1 - \beta_t`.
         alpha_bar: :math:`\bar\alpha_t`, the product of the alphas up to t.
 
     Raises:
         ValueError: If ``betas`` is empty, not one-dimensional or not between 0 and 1; in the
-            methods, if a t is out of range or does not come one for each example.
+            methods, if a t is out of range (on a GPU, CUDA's check of an index says so) or
+            does not come one for each example.
 
     Source: Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020),
         arXiv:2006.11239.
@@ -56,13 +60,23 @@ class NoiseSchedule(nn.Module):
         self.register_buffer("alphas", 1 - self.betas)
         self.register_buffer("alpha_bar", self.alphas.cumprod(0))
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Follow a model to its device, and keep float64: near t = 0, 1 - alpha_bar needs it."""
+
+        def exact(values: Tensor) -> Tensor:
+            moved = fn(values)
+            return moved if moved.dtype == values.dtype else values.to(moved.device)
+
+        return super()._apply(exact, recurse)
+
     def at(self, values: Float[Tensor, " _"], t: Steps, x: Data) -> Float[Tensor, "batch *ones"]:
-        """Return ``values[t]`` in the shape, precision and place to multiply ``x``."""
+        """Return ``values[t]`` in the shape and place to multiply ``x``, at least float32."""
         if t.shape != x.shape[:1]:
             raise ValueError(f"t must hold {len(x)} steps, one an example, got {tuple(t.shape)}")
-        if bool((t < 0).any()) or bool((t > self.steps).any()):
+        if readable(t) and bool(((t < 0) | (t > self.steps)).any()):
             raise ValueError(f"t must lie in 0 to {self.steps}, got {t.min()} to {t.max()}")
-        return values.to(t.device)[t].to(x).reshape(-1, *[1] * (x.ndim - 1))
+        chosen = values.to(t.device).index_select(0, t)  # refuses a negative t, which [t] takes
+        return chosen.to(at_least_float32(x)).reshape(-1, *[1] * (x.ndim - 1))
 
     def q_sample(self, x0: Data, t: Steps, noise: Data) -> Data:
         r"""Jump from clean data to step t in one go.
@@ -72,7 +86,7 @@ class NoiseSchedule(nn.Module):
         Source: Ho et al. (2020), equation 4.
         """
         a = self.at(self.alpha_bar, t, x0)
-        return a.sqrt() * x0 + (1 - a).sqrt() * noise
+        return (a.sqrt() * x0 + (1 - a).sqrt() * noise).to(x0.dtype)
 
     def draw(self, x0: Data, *, generator: torch.Generator) -> tuple[Data, Steps, Data]:
         """Draw what a noise predictor learns from: for each example a step and its noise.
@@ -91,7 +105,7 @@ class NoiseSchedule(nn.Module):
     def predict_x0(self, x_t: Data, t: Steps, noise: Data) -> Data:
         r"""Take all noise out at once, `q_sample` solved for :math:`x_0`."""
         a = self.at(self.alpha_bar, t, x_t)
-        return (x_t - (1 - a).sqrt() * noise) / a.sqrt()
+        return ((x_t - (1 - a).sqrt() * noise) / a.sqrt()).to(x_t.dtype)
 
     def ddpm_step(self, x_t: Data, t: Steps, predicted_noise: Data, noise: Data) -> Data:
         r"""Go back from t to t - 1: remove a little noise, add less of a fresh one.
@@ -106,12 +120,12 @@ class NoiseSchedule(nn.Module):
 
         Source: Ho et al. (2020), algorithm 2 with the second sigma of section 3.2.
         """
-        if bool((t < 1).any()):
+        if readable(t) and bool((t < 1).any()):
             raise ValueError(f"t must be at least 1, got {t.min()}")
         alpha, beta = self.at(self.alphas, t, x_t), self.at(self.betas, t, x_t)
         rest, rest_before = (1 - self.at(self.alpha_bar, s, x_t) for s in (t, t - 1))
         mean = (x_t - beta / rest.sqrt() * predicted_noise) / alpha.sqrt()
-        return mean + (beta * rest_before / rest).sqrt() * noise
+        return (mean + (beta * rest_before / rest).sqrt() * noise).to(x_t.dtype)
 
     def ddim_step(self, x_t: Data, t: Steps, t_prev: Steps, predicted_noise: Data) -> Data:
         """Go back from t to any earlier step: take all noise out, put the same back, less of it.
@@ -119,9 +133,10 @@ class NoiseSchedule(nn.Module):
         Source: Song, Meng and Ermon, Denoising Diffusion Implicit Models (2020),
             equation 12 with sigma 0, arXiv:2010.02502.
         """
-        if bool((t_prev >= t).any()):
+        if readable(t, t_prev) and bool((t_prev >= t).any()):
             raise ValueError(f"t_prev must be below t, got {t_prev.tolist()} for {t.tolist()}")
-        return self.q_sample(self.predict_x0(x_t, t, predicted_noise), t_prev, predicted_noise)
+        x0 = self.predict_x0(at_least_float32(x_t), t, predicted_noise)
+        return self.q_sample(x0, t_prev, predicted_noise).to(x_t.dtype)
 
 
 def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> NoiseSchedule:
@@ -274,10 +289,10 @@ class ExactNoise(nn.Module):
         """Return the expected noise at each point."""
         a = self.schedule.at(self.schedule.alpha_bar, t, x)
         variance = a * self.std**2 + 1 - a
-        offsets = x[:, None] - a.sqrt()[:, None] * self.means.to(x)
-        logits = self.weights.to(x).log() - offsets.square().sum(-1) / (2 * variance)
+        offsets = x[:, None] - a.sqrt()[:, None] * self.means.to(a)
+        logits = self.weights.to(a).log() - offsets.square().sum(-1) / (2 * variance)
         mean_offset = (logits.softmax(-1)[:, :, None] * offsets).sum(1)
-        return (1 - a).sqrt() / variance * mean_offset
+        return ((1 - a).sqrt() / variance * mean_offset).to(x.dtype)
 
 
 guard(globals())

@@ -1,9 +1,9 @@
 r"""How noise becomes an image: a U-Net that predicts noise, told the time and the digit.
 
-Nothing here is new. Residual blocks, self-attention, skips by concatenation and resizing by
-nearest neighbours come from earlier chapters; the step t and the class are added inside the
-residual blocks. Guidance, an average of the weights, a shorter walk and a split of images
-into coarse and fine are what a page needs to sample, and to see what is decided when.
+Residual blocks, self-attention, skips by concatenation and resizing come from earlier
+chapters; the step t and the class are added inside the residual blocks. Guidance, an average
+of the weights, a shorter walk and a split of images into coarse and fine are what a page
+needs to sample, and to see what is decided when.
 """
 
 import copy
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.attention import MultiHeadAttention
-from ddl.diffusion import NoiseModel, NoiseSchedule, timestep_embedding
+from ddl.diffusion import NoiseModel, NoiseSchedule, Steps, timestep_embedding
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32, readable
 from ddl.upsampling import ResizeConv
 
 Images = Float[Tensor, "batch 1 height width"]
 Maps = Float[Tensor, "batch channels height width"]
+Labels = Int[Tensor, " batch"]
 GROUPS = 8  # of each group normalisation
 
 
@@ -137,25 +139,19 @@ class UNet(nn.Module):
             nn.GroupNorm(GROUPS, c), nn.SiLU(), nn.Conv2d(c, 1, 3, padding=1)
         )
 
-    def forward(
-        self,
-        x: Images,
-        t: Int[Tensor, " batch"],
-        labels: Int[Tensor, " batch"] | None = None,
-    ) -> Images:
+    def forward(self, x: Images, t: Steps, labels: Labels | None = None) -> Images:
         """Return the predicted noise; without labels, no image is told its class."""
         if x.shape[2] % 2 or x.shape[3] % 2:
             raise ValueError(f"x must have an even height and width, got {tuple(x.shape)}")
         if labels is None:
             labels = torch.full_like(t, self.classes)
-        if bool((labels < 0).any()) or bool((labels > self.classes).any()):
+        if readable(labels) and ((labels < 0) | (labels > self.classes)).any():
             raise ValueError(f"labels must lie in 0 to {self.classes}, got {labels.tolist()}")
         alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
-        return (1 - alpha_bar).sqrt() * x + alpha_bar.sqrt() * self.velocity(x, t, labels)
+        known = (1 - alpha_bar).sqrt() * x
+        return (known + alpha_bar.sqrt() * self.velocity(x, t, labels)).to(x.dtype)
 
-    def velocity(
-        self, x: Images, t: Int[Tensor, " batch"], labels: Int[Tensor, " batch"]
-    ) -> Images:
+    def velocity(self, x: Images, t: Steps, labels: Labels) -> Images:
         """Return the network's own answer v, from checked inputs."""
         waves = timestep_embedding(t, self.channels).to(x)
         c = F.silu(self.time(waves) + self.label(labels))
@@ -168,8 +164,8 @@ class UNet(nn.Module):
 
 
 def drop_labels(
-    labels: Int[Tensor, " batch"], *, share: float, nothing: int, generator: torch.Generator
-) -> Int[Tensor, " batch"]:
+    labels: Labels, *, share: float, nothing: int, generator: torch.Generator
+) -> Labels:
     """Replace each label with the given probability by the one that tells nothing.
 
     A network trained on the result learns to predict with the class and without.
@@ -192,7 +188,7 @@ def drop_labels(
     return torch.where(dropped.to(labels.device), nothing, labels)
 
 
-def guided(model: UNet, labels: Int[Tensor, " batch"], *, guidance: float = 0.0) -> NoiseModel:
+def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     r"""Return a noise model of ``(x, t)`` that asks for classes, more strongly than was learnt.
 
     .. math:: (1 + w)\,\epsilon(x_t, t, c) - w\,\epsilon(x_t, t)
@@ -205,7 +201,7 @@ def guided(model: UNet, labels: Int[Tensor, " batch"], *, guidance: float = 0.0)
     Source: Ho and Salimans (2022), equation 6.
     """
 
-    def predict(x: Images, t: Int[Tensor, " batch"]) -> Images:
+    def predict(x: Images, t: Steps) -> Images:
         told = model(x, t, labels)
         if guidance == 0:
             return told  # half the work
@@ -218,14 +214,14 @@ class MovingAverage:
     r"""Keeps a running mean of a model's weights, :math:`\bar w \leftarrow d\,\bar w + (1-d)\,w`.
 
     Early on d is smaller, :math:`\min(d, \frac{1+n}{10+n})` after n updates, so that the
-    untrained weights are soon forgotten.
+    untrained weights are soon forgotten. Buffers, averages already in batch norm, are copied.
 
     Args:
         model: The model in training.
         decay: The d of the long run, between 0 and 1.
 
     Attributes:
-        model: A copy of the model that holds the averaged weights.
+        model: A copy that holds the averaged weights; of sixteen bits it makes float32.
 
     Raises:
         ValueError: If ``decay`` is not in [0, 1).
@@ -238,6 +234,8 @@ class MovingAverage:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay}")
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        for kept in (*self.model.parameters(), *self.model.buffers()):
+            kept.data = at_least_float32(kept.data)
         self.decay, self.updates = decay, 0
 
     @torch.no_grad()
@@ -246,7 +244,9 @@ class MovingAverage:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         for mean, weight in zip(self.model.parameters(), model.parameters(), strict=True):
-            mean.data = mean.to(weight.device).lerp(weight, 1 - decay)
+            mean.data = mean.to(weight.device).lerp(weight.to(mean.dtype), 1 - decay)
+        for kept, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
+            kept.data = buffer.to(kept.dtype, copy=True)
 
 
 def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Tensor, " stops"]]:

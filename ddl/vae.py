@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32, readable
 
 
 def reparameterise(
@@ -56,6 +57,7 @@ def gaussian_log_density(
         mean: Centres; broadcast against ``x``.
         log_variance: :math:`\log \sigma^2`; broadcast against ``x``.
     """
+    x, mean, log_variance = map(at_least_float32, (x, mean, log_variance))
     square = (x - mean).square() / log_variance.exp()
     return -0.5 * (square + log_variance + math.log(2 * math.pi)).sum(-1)
 
@@ -78,6 +80,7 @@ def gaussian_kl(
 
     Source: Kingma and Welling (2013), appendix B, arXiv:1312.6114.
     """
+    mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
 
 
@@ -94,10 +97,11 @@ def bernoulli_log_likelihood(
         Nats, summed over the pixels, never averaged.
 
     Raises:
-        ValueError: If ``x`` is not in [0, 1].
+        ValueError: If ``x`` is not in [0, 1]; on a GPU that is not looked at.
     """
-    if x.min() < 0 or x.max() > 1:
+    if readable(x) and bool(((x < 0) | (x > 1)).any()):
         raise ValueError(f"x must lie in [0, 1], got {x.min().item():g} to {x.max().item():g}")
+    logits = at_least_float32(logits)
     return (x * logits - F.softplus(logits)).sum(-1)
 
 

@@ -259,6 +259,9 @@ CASES: dict[str, Case] = {
     "denoising.DenoisingAutoencoder.forward": case(
         denoising.DenoisingAutoencoder(filters=2, bottleneck=3, skips=True), x=image_28
     ),
+    "denoising.DenoisingAutoencoder.logits": case(
+        denoising.DenoisingAutoencoder(filters=2, bottleneck=3, skips=True).logits, x=image_28
+    ),
     "denoising.entropy_floor": case(denoising.entropy_floor, images=image_28),
     "denoising.feed_back": case(
         denoising.feed_back,

@@ -270,6 +270,31 @@ def test_moving_average_is_the_weighted_sum() -> None:
     torch.testing.assert_close(kept["bias"], model.bias.detach())
 
 
+def test_moving_average_copies_what_is_no_weight() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    average = MovingAverage(model, decay=0.999)
+    for _ in range(200):
+        model(torch.randn(7, 3) + 5)
+        average.update(model)
+    for kept, buffer in zip(average.model.buffers(), model.buffers(), strict=True):
+        assert torch.equal(kept, buffer)
+        assert kept.data_ptr() != buffer.data_ptr()
+    assert average.model.get_buffer("0.running_mean").min() > 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_moving_average_of_sixteen_bits_moves_on(dtype: torch.dtype) -> None:
+    model = nn.Linear(1, 1, bias=False).to(dtype)
+    average = MovingAverage(model, decay=0.9999)
+    average.updates = 100_000  # far from the start
+    model.weight.data.fill_(1)
+    average.model.get_parameter("weight").data.fill_(0.5)
+    for _ in range(100):
+        average.update(model)
+    expected = 1 - 0.5 * 0.9999**100
+    assert average.model.get_parameter("weight").item() == pytest.approx(expected, abs=1e-5)
+
+
 def test_moving_average_leaves_the_model_alone() -> None:
     model = nn.Linear(3, 2)
     before = copy.deepcopy(model.state_dict())

@@ -9,7 +9,8 @@ from tools import pages
 from tools.sphinx_reference import teachers, with_links
 
 LISTED = re.findall(r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text())
-HIDDEN = {"__init__", "datafiles", "inputs"}  # no reader calls how files and arguments are checked
+# No reader calls how files and arguments are checked, and numbers widened.
+HIDDEN = {"__init__", "datafiles", "inputs", "numerics"}
 
 
 def public_names(slug: str) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 import ddl
 from ddl.data import Split, digits
 from ddl.denoising import DenoisingAutoencoder, add_noise, entropy_floor, ternary_noise
+from ddl.numerics import at_least_float32
 from ddl.recipes.workshop import Batch, Run, Stream, generator
 
 NETS: dict[str, dict[str, Any]] = {
@@ -33,10 +34,26 @@ def options() -> dict[str, tuple[Any, str]]:
     }
 
 
+class Logits(nn.Module):
+    """A network up to its sigmoid: in bfloat16 a probability of 0.999 would be 1.
+
+    Args:
+        net: The network.
+    """
+
+    def __init__(self, net: DenoisingAutoencoder) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the log odds of each pixel."""
+        return self.net.logits(x)
+
+
 def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Return the cross-entropy in nats a pixel."""
+    """Return the cross-entropy in nats a pixel of a model that returns logits."""
     noisy, clean = batch
-    return F.binary_cross_entropy(model(noisy), clean)
+    return F.binary_cross_entropy_with_logits(at_least_float32(model(noisy)), clean)
 
 
 def train(run: Run) -> tuple[Split, dict[str, nn.Module]]:
@@ -50,7 +67,7 @@ def train(run: Run) -> tuple[Split, dict[str, nn.Module]]:
     nets = {}
     for label, kind in NETS.items():
         ddl.seed()
-        nets[label] = net = DenoisingAutoencoder(filters=o.filters, **kind)
+        nets[label] = net = Logits(DenoisingAutoencoder(filters=o.filters, **kind))
         optimizer = torch.optim.Adam(net.parameters())
         run.train(label, net, stream, loss, steps=stream.steps(o.epochs), optimizer=optimizer)
     return data.test, nets

@@ -1,0 +1,24 @@
+"""What numbers of sixteen bits and GPUs ask of a formula: room for its terms, and no waiting."""
+
+import torch
+from torch import Tensor
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return float16 and bfloat16 as float32, and all else as it is.
+
+    bfloat16 keeps 8 binary digits, so that 1 - 0.9999 is 0; float16 ends at 65,504. A sum, a
+    difference, an exponential or a logarithm is therefore computed in float32 and its result
+    rounded, if at all.
+    """
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def readable(*tensors: Tensor) -> bool:
+    """Return whether the values of tensors can be looked at for nothing: they lie on the CPU.
+
+    A question about values on a GPU (is any label too large?) makes the CPU wait until the GPU
+    has computed all that came before, and breaks the graph of `torch.compile`. So values are
+    checked where they are drawn or loaded, and shapes everywhere.
+    """
+    return not torch.compiler.is_compiling() and all(x.device.type == "cpu" for x in tensors)
