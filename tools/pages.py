@@ -12,13 +12,17 @@ Usage: python -m tools.pages run|text|notebook SLUG ...
        python -m tools.pages stale|with-data|book|site
 """
 
+import contextlib
 import importlib
+import io
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import warnings
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -296,13 +300,20 @@ def build_site() -> None:
     """Build the site from the cache. Warnings and references that lead nowhere are errors.
 
     Raises:
-        SystemExit: If the build fails.
+        RuntimeError: If the build fails.
     """
     from jupyter_book.cli.main import main as jupyter_book
 
     settings = {"config": ROOT / "_config.yml", "toc": ROOT / "_toc.yml", "path-output": ROOT}
     options = [f"--{name}={value}" for name, value in settings.items()]
-    jupyter_book(["build", str(BOOK), *options, "-W", "-n", "--keep-going", "-q"])
+    command = ["build", str(BOOK), *options, "-W", "-n", "--keep-going", "-q"]
+    # Told to the console, no reader could mend it: fonts of the social cards, a name that torch
+    # keeps for old code, and where index.html lies, which `make book` says in a line.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        warnings.filterwarnings("ignore", ".*reduce_op", FutureWarning)
+        jupyter_book(command, standalone_mode=False)
 
 
 def main() -> None:
