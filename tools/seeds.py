@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ddl.data import digits_are_real
 from tools import margins, pages
 from tools.notebook import claims_of, code_cells
 
@@ -211,6 +212,8 @@ def main() -> None:
     else:
         if unknown := set(options.machines) - set(MACHINES):
             sys.exit(f"machines must be of {', '.join(MACHINES)}, got {', '.join(unknown)}")
+        if not digits_are_real():
+            sys.exit("claims are recorded on MNIST: name a folder that holds it in DDL_DATA")
         wanted = list(runs(options.pages or pages.slugs(), options.seeds, options.machines))
         with ThreadPoolExecutor(options.jobs) as pool:
             for number, told in enumerate(pool.map(lambda w: take_down(*w), wanted), start=1):
