@@ -21,7 +21,7 @@ from tools.notebook import code_cells
 
 RECORD = pages.ROOT / "results" / "margins.json"
 MARGIN = 3.0  # standard deviations that a claim which varies must keep from its bounds
-RUNS = 5  # that each claim must have: seeds and machines together
+RUNS = 3  # that each claim must have: seeds and machines together
 MACHINES = 3  # of which so many must differ
 
 
