@@ -44,8 +44,7 @@ def entry_of(values: list[Any], **about: Any) -> dict[str, Any]:
         margins.Run("page", "f", seed, machines[seed % 3], [claim(value, **about)])
         for seed, value in enumerate(values)
     ]
-    (entry,) = margins.entries("page", [claim(None, **about)], runs)
-    return entry
+    return margins._entry("page", claim(None, **about), runs, 0)
 
 
 def test_a_margin_is_the_distance_to_the_nearest_bound() -> None:
@@ -74,7 +73,7 @@ def test_ratios_are_compared_on_a_logarithmic_scale() -> None:
 @pytest.mark.parametrize(
     ("values", "about", "fault"),
     [
-        ([2.0, 2.01, 2.02, 2.0], {}, "4 runs"),
+        ([2.0, 2.01], {}, "2 runs"),
         ([2.0, 2.0, 0.9, 2.0, 2.0], {}, "a run measured 0.9"),
         ([2.0, 3.0, 1.1, 2.0, 2.0], {}, "a margin of"),
         ([True, True, False, True, True], {"lower": None}, "a run measured False"),
@@ -94,18 +93,38 @@ def test_what_stands_clear_passes() -> None:
     assert margins.faults({**exact, "sd": 0.1, "margin_sd": 9.0, "machines": ["native"] * 5})
 
 
-def test_a_run_with_other_claims_is_refused() -> None:
+def test_a_run_with_other_claims_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(margins, "stated", lambda slug: [("It is so", "above 1")])
     run = margins.Run("page", "f", 0, "native", [claim(1.0), claim(2.0)])
     with pytest.raises(ValueError, match="makes other claims"):
-        margins.entries("page", [claim(None)], [run])
+        margins.entries("page", [run])
+
+
+@pytest.mark.parametrize(
+    ("text", "measure", "lower", "upper"),
+    [
+        ("ratio of errors above 1.5", "ratio of errors", 1.5, None),
+        ("below 1e-05", "", None, 1e-5),
+        ("share, mean of 24 between -0.5 and 2", "share, mean of 24", -0.5, 2.0),
+    ],
+)
+def test_a_bound_that_moved_is_read_from_the_page(
+    text: str, measure: str, lower: float | None, upper: float | None
+) -> None:
+    found = margins.restated(claim(2.0), "It is small", text)
+    assert (found["measure"], found["lower"], found["upper"]) == (measure, lower, upper)
+    assert f"{found['measure']} {found['accepted']}".strip() == text
+    assert found["statement"] == "It is small"
+    assert margins.restated(claim(2.0), "It is so", "above 1") == claim(2.0)
+    with pytest.raises(ValueError, match="cannot be read"):
+        margins.restated(claim(2.0), "It is so", "exactly 5")
 
 
 def test_runs_that_were_not_checked_do_not_count() -> None:
     unchecked = claim(0.0, verdict="not checked: needs CIFAR-10")
     runs = [margins.Run("page", "f", seed, "native", [claim(2.0)]) for seed in range(2)]
     runs.append(margins.Run("page", "f", 2, "native", [unchecked]))
-    (entry,) = margins.entries("page", [claim(None)], runs)
-    assert entry["n"] == 2
+    assert margins._entry("page", claim(None), runs, 0)["n"] == 2
 
 
 def fingerprint(code: str) -> str:

@@ -51,31 +51,47 @@ def stated(slug: str) -> list[tuple[str, str]]:
     return re.findall(r"^Claim: (.*)\nAccepted: (.*)$", text, flags=re.MULTILINE)
 
 
-def states(claim: dict[str, Any]) -> tuple[str, str]:
-    """Return what a claim's stored text says: statement and accepted range."""
-    return claim["statement"], f"{claim['measure']} {claim['accepted']}".strip()
-
-
 def is_ratio(measure: str) -> bool:
     """Return whether a measure, by its name, is one number over another."""
     return re.search(r"\bratio\b|\bover\b", measure) is not None
 
 
-def entries(slug: str, today: Sequence[dict[str, Any]], runs: Sequence[Run]) -> list[dict]:
-    """Return the entries of a page.
+def entries(slug: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the entries of a page, with statements and bounds as it states them today.
 
     Args:
         slug: The page.
-        today: Its claims as it makes them today; statements and bounds are taken from here.
         runs: Runs of a page that computes the same.
 
     Raises:
         ValueError: If a run made other claims.
     """
+    texts = stated(slug)
     for run in runs:
-        if len(run.claims) != len(today):
+        if len(run.claims) != len(texts):
             raise ValueError(f"{slug}, seed {run.seed}, {run.machine}: makes other claims")
-    return [_entry(slug, claim, runs, place) for place, claim in enumerate(today)]
+    return [
+        _entry(slug, restated(runs[0].claims[place], *text), runs, place)
+        for place, text in enumerate(texts)
+    ]
+
+
+def restated(claim: dict[str, Any], statement: str, text: str) -> dict[str, Any]:
+    """Return a claim with the statement and the accepted range of a stored text.
+
+    Raises:
+        ValueError: If the text has another range, and one that is not above, below or between.
+    """
+    if text == f"{claim['measure']} {claim['accepted']}".strip():
+        return claim | {"statement": statement}
+    found = re.fullmatch(r"(.*?) ?(above|below|between) (\S+)(?: and (\S+))?", text)
+    if not found:
+        raise ValueError(f"{statement}: {text} cannot be read; a run of the page is needed")
+    measure, kind, first, second = found.groups()
+    lower = float(first) if kind != "below" else None
+    upper = float(first) if kind == "below" else float(second) if second else None
+    about = {"statement": statement, "measure": measure, "accepted": text.removeprefix(measure)}
+    return claim | about | {"accepted": about["accepted"].strip(), "lower": lower, "upper": upper}
 
 
 def _entry(slug: str, claim: dict[str, Any], runs: Sequence[Run], place: int) -> dict[str, Any]:

@@ -146,21 +146,6 @@ def failures() -> list[str]:
     ]
 
 
-def claims_today(slug: str, runs: Sequence[margins.Run]) -> list[dict[str, Any]]:
-    """Return the claims of a page as its stored text states them.
-
-    Raises:
-        SystemExit: If neither a run nor the page's last check says the same.
-    """
-    found = [run.claims for run in runs]
-    if (pages.EXECUTED / f"{slug}.ipynb").is_file():
-        found.append(claims_of(pages.executed(slug)))
-    for claims in found:
-        if [margins.states(claim) for claim in claims] == margins.stated(slug):
-            return claims
-    sys.exit(f"{slug} states other claims than its runs: make book, then merge again")
-
-
 def merge(folders: Sequence[Path]) -> None:
     """Write the record anew; pages without any run keep their entries."""
     before = margins.read()
@@ -169,7 +154,7 @@ def merge(folders: Sequence[Path]) -> None:
         if not (runs := known_runs(slug, folders)):
             result += [entry for (page, _), entry in before.items() if page == slug]
             continue
-        result += margins.entries(slug, claims_today(slug, runs), runs)
+        result += margins.entries(slug, runs)
     margins.write(result)
     for entry in result:
         for fault in margins.faults(entry):
