@@ -66,7 +66,11 @@ def run_page(slug: str) -> list[dict[str, Any]]:
 
 
 def take_down(slug: str, seed: int, machine: str) -> str:
-    """Run a page in a process of its own, unless its record is there; return what to tell."""
+    """Run a page in a process of its own, unless its record is there; return what to tell.
+
+    Raises:
+        RuntimeError: If the page stops, for another reason than a claim.
+    """
     path = record_of(slug, seed, machine)
     where = f"{slug}, seed {seed}, {machine}"
     if path.is_file():
@@ -83,7 +87,7 @@ def take_down(slug: str, seed: int, machine: str) -> str:
         text=True,
     )
     if done.returncode:
-        return f"{where}: FAILED\n{done.stderr[-2000:]}"
+        raise RuntimeError(f"{where}: the page stopped\n{done.stderr[-2000:]}")
     told = f"{where}: {time.monotonic() - started:.0f} s"
     if copied := take_over(path):
         told += f"; all numbers as before, so {copied} former runs count"
@@ -201,8 +205,12 @@ def main() -> None:
             sys.exit("claims are recorded on MNIST: name a folder that holds it in DDL_DATA")
         wanted = list(runs(options.pages or pages.slugs(), options.seeds, options.machines))
         with ThreadPoolExecutor(options.jobs) as pool:
-            for number, told in enumerate(pool.map(lambda w: take_down(*w), wanted), start=1):
+            tasks = [pool.submit(take_down, *run) for run in wanted]
+            for number, task in enumerate(tasks, start=1):
+                told = task.exception() or task.result()
                 print(f"{number} of {len(wanted)}: {told}", flush=True)
+        if stopped := sum(task.exception() is not None for task in tasks):
+            sys.exit(f"{stopped} of {len(wanted)} runs stopped before their end")
 
 
 if __name__ == "__main__":

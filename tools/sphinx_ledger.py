@@ -84,8 +84,9 @@ def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> 
 def _margin(entry: dict[str, Any]) -> str:
     if not entry["sd"]:
         return "exact"
-    many = entry["margin_sd"] >= 100
-    return "over 100 sd" if many else f"{entry['margin_sd']:g} sd"
+    margin = entry["margin_sd"]
+    near = ", too near" if margin < margins.MARGIN else ""
+    return "over 100 sd" if margin >= 100 else f"{margin:g} sd{near}"
 
 
 class WithdrawnClaims(SphinxDirective):
