@@ -9,6 +9,7 @@
 # make browser   test the built site in a Chromium
 # make contract  run the launch copies as Colab and Binder would
 # make bench     measure the package against what people would use instead
+# make seeds SEEDS=0-9 PAGES="residual vae" MACHINE=avx2   measure how much claims vary
 # make pack      the teacher's pack: the site to read offline, with its notebooks
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -18,13 +19,18 @@ READY := .venv/.ready
 TORCH := 2.13.0
 DONE := echo "The site is in _build/html: open _build/html/index.html, or run: make serve"
 
-.PHONY: book test serve page text notebook lint unit pages site readers browser contract bench pack lock clean
+.PHONY: book test serve page text notebook lint unit pages site readers browser contract bench seeds pack lock clean
 
 book: $(READY)
 	@$(BIN)/python -m tools.pages book
 	@$(DONE)
 
-test: $(READY) lint unit pages site readers
+PARTS := lint unit pages site readers
+test: $(READY)
+	@told=; for part in $(PARTS); do \
+	  start=$$SECONDS; $(MAKE) --no-print-directory $$part || exit; \
+	  told="$$told$$part $$((SECONDS - start)) s, "; \
+	done; echo "make test: $${told%, }"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -60,6 +66,12 @@ contract: $(READY)
 bench: $(READY) book
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --upgrade --target _build/peers -r benchmarks/requirements.txt
 	PYTHONPATH=_build/peers $(BIN)/python -m benchmarks --out results/benchmarks.jsonl
+
+# Every claim's number from several seeds and on played machines, into results/margins.json.
+SEEDS ?= 0-4
+seeds: $(READY)
+	$(BIN)/python -m tools.seeds run --seeds $(SEEDS) $(if $(MACHINE),--machines $(MACHINE)) $(PAGES)
+	$(BIN)/python -m tools.seeds merge
 
 pack: $(READY)
 	$(BIN)/python -m tools.pack _build/demonstrated-deep-learning.zip

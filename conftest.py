@@ -22,7 +22,6 @@ from tools import notebook, pages
 
 Report = Generator[None, pytest.TestReport, pytest.TestReport]
 WATCH = pytest.StashKey["Watch"]()
-DONE: list[dict[str, Any]] = []  # pages finished in this session, in the reporting process
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -33,8 +32,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(2, os.cpu_count() or 1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    words = "a claim that fails is shown on its page and fails no test: for `make book`"
+    parser.addoption("--show-failing-claims", action="store_true", help=words)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.nbval:
+        os.environ["DDL_CLAIMS"] = "show" if config.option.show_failing_claims else "check"
         pages.prepare_environment()
         pages.warm_up()
         nbval.plugin.RunningKernel = WatchedKernel  # pyright: ignore[reportPrivateImportUsage]
@@ -77,6 +82,8 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     if isinstance(collector, IPyNbFile):
         collector.skip_compare += notebook.RICH  # pyright: ignore[reportAttributeAccessIssue]
         collector.sanitize_patterns.update(notebook.VARIES)
+        if collector.config.option.show_failing_claims:
+            collector.sanitize_patterns["(?m)^Verdict: fails$"] = "Verdict: holds"
 
 
 class Watch:
@@ -155,7 +162,6 @@ class PageLines:
         """Look for a page's last cell."""
         for name, about in report.user_properties:
             if name == "page" and isinstance(about, dict):
-                DONE.append(about)
                 self.write(
                     f"{about['page']}: {about['compared']} of {about['cells']} cells compared, "
                     f"{about['seconds']} s{', FAILED' if about['failed'] else ''}"

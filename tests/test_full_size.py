@@ -10,7 +10,7 @@ import pytest
 from ddl.recipes import NAMES, residual
 from tools import pages, sphinx_recipes
 
-FILES = sorted((pages.ROOT / "results").glob("*.json"))
+FILES = sorted((pages.ROOT / "results").glob("*_[cg]pu.json"))
 
 
 def result(**changes: Any) -> dict[str, Any]:

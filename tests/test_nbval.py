@@ -52,17 +52,42 @@ STORED = {
 PYTEST = [sys.executable, "-m", "pytest", "-p", "conftest", "-c", "pyproject.toml", "--nbval"]
 
 
+def write_page(name: str, folder: Path) -> None:
+    cell = new_code_cell(CODE[name], execution_count=1)
+    cell.outputs = [nbformat.from_dict(output) for output in STORED[name]]
+    nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
+
+
 @pytest.fixture(scope="module", params=["-n0", "-n2"])
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Run pytest --nbval over one page of each kind, in one process and in two."""
     folder = tmp_path_factory.mktemp("pages")
-    for name, source in CODE.items():
-        cell = new_code_cell(source, execution_count=1)
-        cell.outputs = [nbformat.from_dict(output) for output in STORED[name]]
-        nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
+    for name in CODE:
+        write_page(name, folder)
     command = [*PYTEST, request.param, "-rA", str(folder)]
     result = subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True, timeout=180)
     return result.stdout
+
+
+@pytest.fixture(scope="module")
+def readers_outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same as `make book` runs them."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name in ("broken_claim", "tampered", "missing"):
+        write_page(name, folder)
+    command = [*PYTEST, "-n0", "-rA", "--show-failing-claims", str(folder)]
+    return subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("page", "outcome"),
+    [("broken_claim", "PASSED"), ("tampered", "FAILED"), ("missing", "FAILED")],
+)
+def test_a_claim_alone_does_not_stop_a_reader(
+    readers_outcomes: str, page: str, outcome: str
+) -> None:
+    lines = [line for line in readers_outcomes.split("\n") if f"{page}.ipynb::Cell 0" in line]
+    assert any(line.startswith(outcome) for line in lines), readers_outcomes
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,15 @@ def test_data_and_device_make_outputs_stale(
     assert "data mnist" in " ".join(surroundings(pages.ROOT))
 
 
+def test_pages_that_load_data_are_known(small_book: Path) -> None:
+    assert pages.with_data() == []
+    path = small_book / "book" / "page.ipynb"
+    edit(path, "1", "2\\nfrom ddl.data import Batches\\n")
+    assert pages.with_data() == []
+    edit(path, "import Batches", "import Batches, digits")
+    assert pages.with_data() == ["page"]
+
+
 def test_photographs_make_outputs_stale_where_a_cell_asks_for_them(
     small_book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -292,3 +292,20 @@ def test_what_belongs_together_stays_on_one_line() -> None:
     words = ("2.5e-05", "(-w", "2-D", "k-means", "--out", "t = 649.5", "SDSC 2024", "s = T")
     tied = (f'<span class="ddl-tied">{word}</span>' for word in words)
     assert with_whole_words(body.format(*words)) == body.format(*tied)
+
+
+def test_a_failing_claim_is_named_and_the_site_is_built_all_the_same(small_book: Path) -> None:
+    environment = {**os.environ, **SURROUNDINGS, "PYTHONPATH": str(small_book), "DDL_SEED": "70"}
+    command = [sys.executable, "-m", "tools.pages", "book"]
+    done = subprocess.run(command, cwd=small_book, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "Page page: the claim 'The value is small' failed in this run: "
+        "it measured 111, accepted is below 100."
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "WARNING" not in done.stdout + done.stderr
+    page = (small_book / "_build" / "html" / "page.html").read_text()
+    assert page.count('class="ddl-claim ddl-fails"') == 1
+    assert page.count('class="ddl-claim ddl-holds"') == 1
+    assert ">fails<" in (small_book / "_build" / "html" / "ledger.html").read_text()

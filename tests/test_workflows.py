@@ -112,7 +112,7 @@ def test_commands_exist(job: str) -> None:
 
 
 def test_each_pull_request_gets_all_of_make_test() -> None:
-    parts = re.search(r"^test: \$\(READY\) (.*)$", MAKEFILE, re.M)
+    parts = re.search(r"^PARTS := (.*)$", MAKEFILE, re.M)
     assert parts
     steps = [c for c in commands(WORKFLOWS["ci"]["jobs"]["book"]) if c.startswith("make ")]
     assert steps == [f"make {part}" for part in parts[1].split()]
@@ -214,11 +214,50 @@ def run(job: str, cwd: Path, **environment: str) -> None:
 @pytest.mark.parametrize(("number", "call"), [("", "issue create"), ("7", "issue comment 7")])
 def test_a_broken_week_is_one_issue(gh: Path, tmp_path: Path, number: str, call: str) -> None:
     where = {"GITHUB_SERVER_URL": "https://host", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "5"}
-    run("weekly.report", tmp_path, OPEN=number, NEWEST="failure", SYSTEMS="success", **where)
+    run(
+        "weekly.report",
+        tmp_path,
+        OPEN=number,
+        NEWEST="failure",
+        SYSTEMS="success",
+        SEEDS="success",
+        **where,
+    )
     calls = gh.read_text()
     assert re.findall(r"^issue (?!list).*?(?= --)", calls, re.M) == [call]
-    assert "--body Newest packages: failure. macOS and Windows: success.\n" in calls
+    assert "--body Newest packages: failure. macOS and Windows: success. Seeds: success.\n" in calls
     assert "https://host/a/b/actions/runs/5" in calls
+
+
+@on_linux
+@pytest.mark.parametrize(("number", "call"), [("", "issue create"), ("7", "issue comment 7")])
+def test_each_claim_that_failed_is_one_issue(
+    gh: Path, tmp_path: Path, number: str, call: str
+) -> None:
+    found = {101: "gating\tIt is so\tseed 101, avx2: measured 0.9, accepted above 1\n", 102: ""}
+    found[103] = "skip\tIt is small\tseed 103, native: measured 2, accepted below 1\n"
+    for seed, lines in found.items():
+        folder = tmp_path / "records" / f"seed-{seed}"
+        folder.mkdir(parents=True)
+        (folder / "failures.tsv").write_text(lines)
+    where = {"GITHUB_SERVER_URL": "https://host", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "5"}
+    run("weekly.claims", tmp_path, OPEN=number, **where)
+    calls = gh.read_text()
+    assert re.findall(r"^issue (?!list).*?(?= --)", calls, re.M) == [call, call]
+    assert "seed 101, avx2: measured 0.9, accepted above 1.\n" in calls
+    if not number:
+        assert "--title Page skip: a claim failed: It is small --body seed 103" in calls
+
+
+@on_linux
+def test_a_week_draws_ten_seeds(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (draw,) = commands(JOBS["weekly.draw"])
+    environment = os.environ | {"GITHUB_OUTPUT": str(out)}
+    subprocess.run(["bash", "-e", "-c", draw], check=True, env=environment)
+    drawn = yaml.safe_load(out.read_text().removeprefix("seeds="))
+    assert len({*drawn}) == 10
+    assert all(type(seed) is int for seed in drawn)
 
 
 @on_linux

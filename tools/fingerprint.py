@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -27,12 +28,31 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
     parts = [
         FORMAT,
         code,
-        [[str(p.relative_to(root)), p.read_text()] for p in modules],
+        [[str(p.relative_to(root)), p.read_text(encoding="utf-8")] for p in modules],
         surroundings(root),
     ]
     if any("cifar10" in source for source, _ in code):
         parts.append(photographs())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+# What shows and judges numbers, and makes none.
+SHOWS = {"claims", "exercises", "inputs", "interactive", "listings", "plotting"}
+
+
+def numbers_fingerprint(page: NotebookNode, root: Path) -> str:
+    """Return a hash of all that the numbers of a page's claims depend on.
+
+    Its code and the modules of ``ddl`` that it computes with; not what the claims say, nor
+    their bounds: a bound that is moved needs no new runs. Nor seed, machine, size and lock.
+    """
+    tree = ast.parse(_python("\n".join(c.source for c in code_cells(page))))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
+            node.args, node.keywords = node.args[1:2], []
+    modules = sorted(imported_modules(ast.unparse(tree), root, SHOWS))
+    texts = [[p.relative_to(root).as_posix(), p.read_text(encoding="utf-8")] for p in modules]
+    return hashlib.sha256(json.dumps([ast.unparse(tree), texts]).encode()).hexdigest()
 
 
 @cache
@@ -43,7 +63,7 @@ def surroundings(root: Path) -> list[str]:
     from ddl.settings import device_name, seed_value
 
     return [
-        (root / "requirements.txt").read_text(),
+        (root / "requirements.txt").read_text(encoding="utf-8"),
         sys.version,
         f"data {'mnist' if digits_are_real() else 'drawn'} {os.environ.get('DDL_DATA', '')}",
         f"device {device_name()} scale {scale()} seed {seed_value()}",
@@ -57,24 +77,34 @@ def photographs() -> str:
     return f"photographs {'cifar10' if cifar10_is_here() else 'none'}"
 
 
-def imported_modules(code: str, root: Path) -> set[Path]:
-    """Return the files of ``ddl`` that a piece of code imports, directly or through others."""
+def imported_modules(code: str, root: Path, without: Collection[str] = ()) -> set[Path]:
+    """Return the files of ``ddl`` that a piece of code imports, directly or through others.
+
+    Args:
+        code: Python, perhaps with a notebook's magics.
+        root: The folder in which ``ddl`` lies.
+        without: Names of modules and packages of ``ddl`` that are not followed.
+    """
     found: set[Path] = set()
     waiting = set(_imports(code, root))
     while waiting:
         path = waiting.pop()
-        if path not in found:
+        inside = path.relative_to(root / "ddl").with_suffix("").parts
+        if path not in found and not set(inside) & {*without}:
             found.add(path)
-            waiting |= _imports(path.read_text(), root)
+            waiting |= _imports(path.read_text(encoding="utf-8"), root)
     return found
+
+
+def _python(code: str) -> str:
+    """Return code without a notebook's magics, which are no Python."""
+    return "\n".join(line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
 
 
 @cache  # all pages share their modules
 def _imports(code: str, root: Path) -> frozenset[Path]:
     names: set[str] = set()
-    # Notebook magics are no Python.
-    lines = (line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
-    for node in ast.walk(ast.parse("\n".join(lines))):
+    for node in ast.walk(ast.parse(_python(code))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

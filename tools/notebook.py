@@ -8,6 +8,8 @@ from typing import Any, cast
 import nbformat
 from nbformat import NotebookNode
 
+from ddl.claims import CLAIM_MIME
+
 # Lines of text output that differ between machines, sizes and data, and what
 # stands for them in stored pages and in nbval's comparison.
 VARIES = {
@@ -24,7 +26,7 @@ RICH = (
     "image/svg+xml",
     "text/html",
     "text/markdown",
-    "application/vnd.ddl.claim+json",
+    CLAIM_MIME,
     "application/vnd.ddl.interactive+json",
 )
 NO_COMPARISON = {"nbval-ignore-output", "nbval-skip"}
@@ -45,6 +47,16 @@ def canonical(text: str) -> str:
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the code cells."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def claims_of(notebook: NotebookNode) -> list[dict[str, Any]]:
+    """Return the claims that an executed page's outputs hold, in order."""
+    return [
+        dict(output.data[CLAIM_MIME])
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if CLAIM_MIME in output.get("data", {})
+    ]
 
 
 def is_compared(cell: NotebookNode) -> bool:

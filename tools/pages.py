@@ -9,27 +9,31 @@ with their pictures, under `_build/executed`, together with a fingerprint of
 all they depend on. Only outputs with today's fingerprint reach the site.
 
 Usage: python -m tools.pages run|text|notebook SLUG ...
-       python -m tools.pages stale|book|site
+       python -m tools.pages stale|with-data|book|site
 """
 
+import contextlib
 import importlib
+import io
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import warnings
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 
+from tools import toc
 from tools.fingerprint import fingerprint
-from tools.notebook import code_cells, node, normalised, write
+from tools.notebook import claims_of, code_cells, node, normalised, write
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -40,24 +44,22 @@ DRAFTS = ROOT / "drafts"
 
 def slugs() -> list[str]:
     """Return the executable pages in the order of the table of contents."""
-    files: list[str] = re.findall(r"'(?:file|root)': '([^']+)'", _toc())
-    return [name for name in files if (BOOK / f"{name}.ipynb").is_file()]
+    return [name for name, _ in _toc() if (BOOK / f"{name}.ipynb").is_file()]
 
 
 def short_title(slug: str) -> str:
     """Return what the table of contents calls a page, without one its slug."""
-    titles = dict(re.findall(r"'file': '([^']+)', 'title': '([^']+)'", _toc()))
-    return titles.get(slug, slug)
+    return dict(_toc()).get(slug) or slug
 
 
-def _toc() -> str:
-    """Return the table of contents as one line of Python."""
-    return _parsed((ROOT / "_toc.yml").read_text())
+def files() -> list[str]:
+    """Return all pages, executable or not, in the order of the table of contents."""
+    return [name for name, _ in _toc()]
 
 
-@lru_cache
-def _parsed(toc: str) -> str:
-    return str(yaml.safe_load(toc))
+def _toc() -> tuple[tuple[str, str], ...]:
+    """Return the names and short titles of the pages in the table of contents, in order."""
+    return toc.entries((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
 
 def prepare_environment() -> None:
@@ -222,20 +224,48 @@ def stale() -> list[str]:
     return [slug for slug in slugs() if checked(slug) is None]
 
 
+def with_data() -> list[str]:
+    """Return the pages whose outputs depend on which digits and photographs are there."""
+    loads = re.compile(r"from ddl\.data import .*\b(digits|cifar10|mnist|fashion_mnist)\b")
+    return [s for s in slugs() if any(loads.search(cell.source) for cell in code_cells(read(s)))]
+
+
 def execute_stale() -> None:
     """Have nbval execute and compare the pages without checked outputs.
 
+    A claim that fails stays on its page, and the site is built: on a reader's machine it is
+    one sentence of hundreds. `report_failing_claims` tells of it.
+
     Raises:
-        SystemExit: If one fails.
+        SystemExit: If a page fails otherwise.
     """
     paths = [f"book/{slug}.ipynb" for slug in stale()]
     if not paths:
         print("All pages have checked outputs; nothing to execute.", flush=True)
         return
     print("Executing:", *paths, flush=True)
-    done = subprocess.run([sys.executable, "-m", "pytest", "--nbval", "-q", *paths], cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", "-q", "--show-failing-claims", *paths], cwd=ROOT
+    )
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def report_failing_claims() -> None:
+    """Name the claims that failed in the runs that the site was built from.
+
+    Raises:
+        SystemExit: If there is one.
+    """
+    fails = [
+        f"Page {slug}: the claim {c['statement']!r} failed in this run: "
+        f"{c['measure'] or 'it'} measured {c['measured']}, accepted is {c['accepted']}."
+        for slug in slugs()
+        for c in claims_of(executed(slug))
+        if c["verdict"] == "fails"
+    ]
+    if fails:
+        sys.exit("\n".join(["The site is built, with what failed shown on it.", *fails]))
 
 
 def fill_cache() -> None:
@@ -270,13 +300,20 @@ def build_site() -> None:
     """Build the site from the cache. Warnings and references that lead nowhere are errors.
 
     Raises:
-        SystemExit: If the build fails.
+        RuntimeError: If the build fails.
     """
     from jupyter_book.cli.main import main as jupyter_book
 
     settings = {"config": ROOT / "_config.yml", "toc": ROOT / "_toc.yml", "path-output": ROOT}
     options = [f"--{name}={value}" for name, value in settings.items()]
-    jupyter_book(["build", str(BOOK), *options, "-W", "-n", "--keep-going", "-q"])
+    command = ["build", str(BOOK), *options, "-W", "-n", "--keep-going", "-q"]
+    # Told to the console, no reader could mend it: fonts of the social cards, a name that torch
+    # keeps for old code, and where index.html lies, which `make book` says in a line.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        warnings.filterwarnings("ignore", ".*reduce_op", FutureWarning)
+        jupyter_book(command, standalone_mode=False)
 
 
 def main() -> None:
@@ -285,15 +322,15 @@ def main() -> None:
         case ["run" | "text" | "notebook" as command, *names] if names:
             for slug in names:
                 {"run": run, "text": to_text, "notebook": to_notebook}[command](slug)
-        case ["stale"]:
-            print(" ".join(f"book/{slug}.ipynb" for slug in stale()))
-        case ["book"]:
-            execute_stale()
+        case ["stale" | "with-data" as command]:
+            found = stale() if command == "stale" else with_data()
+            print(" ".join(f"book/{slug}.ipynb" for slug in found))
+        case ["book" | "site" as command]:
+            if command == "book":
+                execute_stale()
             fill_cache()
             build_site()
-        case ["site"]:
-            fill_cache()
-            build_site()
+            report_failing_claims()
         case _:
             sys.exit(__doc__)
 

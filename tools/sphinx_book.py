@@ -1,8 +1,6 @@
-"""Sphinx extension: the ledger of claims, the status of pages, no outputs of yesterday.
+"""Sphinx extension: the status of pages, tables of evidence, no outputs of yesterday.
 
-- The directive ``{claims-ledger}`` lists every claim of the book as the cells
-  of this build measured it.
-- ``{page-status}`` says when, on what and with which versions each page was executed.
+- The directive ``{page-status}`` says when, on what and with which versions each page was executed.
 - A page whose checked outputs changed is read again, even if its source did not.
 - A page that was not built from the cache stops the build.
 """
@@ -11,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -18,50 +17,16 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from ddl.claims import CLAIM_MIME
 from tools import pages
-from tools.notebook import code_cells
+from tools.notebook import claims_of
 
 EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
 STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
-COLUMNS = ("Statement", "Measured", "Accepted", "Source", "Verdict")
 
 
-def claims(slug: str) -> list[dict[str, str]]:
+def claims(slug: str) -> list[dict[str, Any]]:
     """Return the claims that a page's checked outputs hold, in order."""
-    return [
-        dict(output.data[CLAIM_MIME])
-        for cell in code_cells(pages.executed(slug))
-        for output in cell.outputs
-        if CLAIM_MIME in output.get("data", {})
-    ]
-
-
-class ClaimsLedger(SphinxDirective):
-    """A table of claims for each page."""
-
-    def run(self) -> list[nodes.Node]:
-        """Build the tables, one a page, each row linked to its card."""
-        made_of(self.env, __file__)
-        result: list[nodes.Node] = []
-        for slug in pages.slugs():
-            rows = claims(slug)
-            if not rows:
-                continue
-            title = nodes.title("", "", page_link(slug), nodes.Text(f": {len(rows)} claims"))
-            result.append(nodes.section("", title, self._table(slug, rows), ids=[f"of-{slug}"]))
-        return result
-
-    def _table(self, slug: str, rows: list[dict[str, str]]) -> nodes.table:
-        found = []
-        for row in rows:
-            link = nodes.reference(
-                text=row["statement"], refuri=f"{slug}.html#{row['anchor']}", internal=True
-            )
-            if row["measure"]:
-                row["measured"] += f" ({row['measure']})"
-            found.append([link, *(nodes.Text(row[name.lower()]) for name in COLUMNS[1:])])
-        return table(COLUMNS, (34, 23, 14, 21, 8), found)
+    return claims_of(pages.executed(slug))
 
 
 class PageStatus(SphinxDirective):
@@ -119,7 +84,7 @@ def table(
                 entry += cell
             else:
                 paragraph = nodes.paragraph()
-                if names and cell.astext() and isinstance(cell, nodes.Text):
+                if names and cell.astext() and isinstance(cell, nodes.Text | nodes.inline):
                     paragraph += nodes.inline(text=f"{names[place]} ", classes=["ddl-label"])
                 paragraph += cell
                 entry += paragraph
@@ -175,7 +140,6 @@ def all_from_cache(app: Sphinx, env: BuildEnvironment) -> None:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
-    app.add_directive("claims-ledger", ClaimsLedger)
     app.add_directive("page-status", PageStatus)
     app.connect("env-get-outdated", changed_pages)
     app.connect("env-updated", all_from_cache)

@@ -6,6 +6,8 @@
 A claim that is no longer on its page stops the build.
 """
 
+from typing import Any
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -23,14 +25,14 @@ class LectureTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Build the table of this build's claims."""
         made_of(self.env, __file__, lectures.SOURCE)
-        self.built: dict[str, dict[str, dict[str, str]]] = {}
+        self.built: dict[str, dict[str, dict[str, Any]]] = {}
         return [self.table()]
 
     def table(self) -> nodes.table:
         """Return the table."""
         raise NotImplementedError
 
-    def claim(self, evidence: lectures.Evidence) -> dict[str, str]:
+    def claim(self, evidence: lectures.Evidence) -> dict[str, Any]:
         """Return a claim as this build measured it.
 
         Raises:

@@ -22,9 +22,9 @@ NOT_RUN = "not run"
 
 
 def results(recipe: str) -> list[dict[str, Any]]:
-    """Return the results of a recipe, small sizes first."""
+    """Return the results of a recipe, small sizes first; the folder has records of claims, too."""
     found = [json.loads(path.read_text()) for path in (pages.ROOT / "results").glob("*.json")]
-    found = [result for result in found if result["recipe"] == recipe]
+    found = [r for r in found if isinstance(r, dict) and r["recipe"] == recipe]
     return sorted(found, key=lambda result: (SCALES.index(result["scale"]), result["seed"]))
 
 

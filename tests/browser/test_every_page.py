@@ -4,15 +4,12 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-import yaml
 from playwright.sync_api import Page
 from reader import SITE, Visit
 
 from tools import pages
 
-TOC = yaml.safe_load((pages.ROOT / "_toc.yml").read_text())
-NAMES = re.findall(r"'(?:file|root)': '([^']+)'", str(TOC))
-NAMES += ["search", "genindex", "py-modindex"]
+NAMES = [*pages.files(), "search", "genindex", "py-modindex"]
 VIEWS = [("desktop", "light"), ("desktop", "dark"), ("phone", "light"), ("phone", "dark")]
 # Contrast depends on the theme, all else on the view. It takes axe three quarters of its time:
 # so each page's is looked at once a theme, and on all visits where the frame of all pages is seen.

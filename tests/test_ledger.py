@@ -1,0 +1,88 @@
+"""The ledger's column of runs: words and a drawing that say the same."""
+
+import re
+from typing import Any
+
+import pytest
+from docutils import nodes
+
+from tools import sphinx_ledger, strip
+
+ENTRY: dict[str, Any] = {
+    "measure": "ratio of errors",
+    "accepted": "above 1.5",
+    "lower": 1.5,
+    "upper": None,
+    "n": 5,
+    "mean": 2.0,
+    "interval": [1.75, 2.25],
+    "sd": 0.2,
+    "margin_sd": 3.5,
+    "values": [1.75, 2.0, 2.25, 2.0, 2.0],
+}
+
+
+def places(drawing: str, name: str = "cx") -> list[float]:
+    return [float(x) for x in re.findall(rf'<circle {name}="([\d.]+)"', drawing)]
+
+
+def test_a_strip_shows_runs_and_range() -> None:
+    drawing = strip.svg([2.0, 3.0, 4.0], 1.0, 5.0, now=3.0, words="a & b")
+    assert places(drawing) == [38.0, 70.0, 102.0]  # of 6 to 134, the middle is 70
+    assert '<rect x="6.0" y="4" width="128"' in drawing
+    assert 'class="now" cx="70.0"' in drawing
+    assert 'role="img" aria-label="a &amp; b"' in drawing
+
+
+def test_a_range_without_an_end_reaches_the_edge() -> None:
+    assert '<rect x="0" y="4" width="134"' in strip.svg([1.0], None, 2.0, words="w")
+    assert '<rect x="6.0" y="4" width="134"' in strip.svg([2.0], 1.0, None, words="w")
+
+
+def test_ratios_have_a_logarithmic_axis() -> None:
+    drawing = strip.svg([1.0, 10.0, 100.0], None, 100.0, ratio=True, words="w")
+    assert places(drawing) == [6.0, 70.0, 134.0]
+    assert places(strip.svg([0.0, 5.0, 10.0], None, 10.0, ratio=True, words="w"))[1] == 70.0
+
+
+def test_one_run_on_its_bound_is_drawn() -> None:
+    assert places(strip.svg([1.0], 1.0, 1.0, words="w")) == [6.0]
+
+
+def row(**about: Any) -> dict[str, Any]:
+    known = {"statement": "It is so", "measure": "", "measured": "2", "accepted": "above 1.5"}
+    known |= {"source": "", "verdict": "holds", "anchor": "claim-it-is-so"}
+    return {**known, "value": 2.0, **about}
+
+
+def cells(entry: dict[str, Any] | None, today: str = "f") -> list[nodes.Node]:
+    return sphinx_ledger._row("page", row(source="He et al."), entry, today)
+
+
+def test_a_row_says_how_many_runs_and_how_far_from_the_bound() -> None:
+    _, now, accepted, runs, margin, verdict = cells({**ENTRY, "fingerprint": "f"})
+    assert [c.astext() for c in (now, accepted, margin, verdict)] == [
+        "2",
+        "above 1.5; source: He et al.",
+        "3.5 sd",
+        "holds",
+    ]
+    assert runs.astext().startswith("5: mean 2, 95 % 1.75 to 2.25<svg")
+    assert "5 runs between 1.75 and 2.25; accepted above 1.5" in runs.astext()
+
+
+def test_runs_of_an_earlier_version_are_marked() -> None:
+    assert "of an earlier version" in cells({**ENTRY, "fingerprint": "g"})[3].astext()
+
+
+@pytest.mark.parametrize(
+    ("entry", "runs", "margin"),
+    [
+        (None, "none yet", ""),
+        ({**ENTRY, "fingerprint": "f", "sd": 0.0}, "5, all the same", "exact"),
+    ],
+)
+def test_what_does_not_vary_needs_no_drawing(entry: Any, runs: str, margin: str) -> None:
+    found = cells(entry)
+    assert found[3].astext() == runs
+    assert found[4].astext() == margin
