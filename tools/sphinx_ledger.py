@@ -37,7 +37,7 @@ class ClaimsLedger(SphinxDirective):
             title = nodes.title("", "", page_link(slug), nodes.Text(f": {len(rows)} claims"))
             today = margins.fingerprint_of(slug)
             found = [_row(slug, row, record.get((slug, row["statement"])), today) for row in rows]
-            tables = table(COLUMNS, (32, 16, 17, 21, 8, 6), found)
+            tables = table(COLUMNS, (30, 16, 15, 21, 9, 9), found)
             result.append(nodes.section("", title, tables, ids=[f"of-{slug}"]))
         return result
 
