@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ddl.inputs import at_least_1, guard
-from ddl.numerics import at_least_float32
 
 
 def logistic_unit(
@@ -110,7 +109,7 @@ def softmax_gate(
         raise ValueError(
             f"values must hold a row for each of {scores.shape[-1]} choices, got {values.shape[-2]}"
         )
-    weights = torch.softmax(at_least_float32(scores), dim=-1).to(values.dtype)
+    weights = torch.softmax(scores, dim=-1).to(values.dtype)
     return weights @ values, weights
 
 
