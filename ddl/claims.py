@@ -34,6 +34,7 @@ class Claim:
 
     ``value`` is what was measured, as a number where it is one, and whether it holds elsewhere;
     None where it is infinite or NaN. It lies between ``lower`` and ``upper``; None is no bound.
+    With ``log``, distances to them are those of logarithms.
     """
 
     statement: str
@@ -45,6 +46,7 @@ class Claim:
     value: float | bool | None
     lower: float | None
     upper: float | None
+    log: bool = False
 
     @property
     def anchor(self) -> str:
@@ -167,6 +169,7 @@ def claim(
     below: float | None = None,
     equals: Any = None,
     within: float = 0.0,
+    log: bool = False,
     source: str = "",
     needs: str = "",
 ) -> None:
@@ -182,6 +185,9 @@ def claim(
         below: The claim holds for values below this.
         equals: The claim holds for this value.
         within: Tolerance of ``equals``.
+        log: How far the value is from its bounds counts in factors, not in differences: for a
+            ratio of two like quantities, or a size compared with one of another order of
+            magnitude. A share of a whole, a difference and a count are linear.
         source: Who gives what value: the lecture's figure, or a paper.
         needs: ``"MNIST"`` or ``"CIFAR-10"`` for a claim about real digits or
             about photographs, which is shown but not checked where they are
@@ -193,7 +199,7 @@ def claim(
             measured is no number, or there is no such ``needs``.
 
     Example:
-        >>> claim("Skips help", without / with_skips, measure="ratio", above=1.05)
+        >>> claim("Skips help", without / with_skips, measure="ratio", above=1.05, log=True)
     """
     if not statement.strip():
         raise ValueError(f"statement must say something, got {statement!r}")
@@ -222,6 +228,7 @@ def claim(
         value=_value(measured, holds),
         lower=lower,
         upper=upper,
+        log=log,
     )
     show(
         str(result),

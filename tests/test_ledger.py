@@ -13,6 +13,7 @@ ENTRY: dict[str, Any] = {
     "accepted": "above 1.5",
     "lower": 1.5,
     "upper": None,
+    "log": True,
     "n": 5,
     "mean": 2.0,
     "interval": [1.75, 2.25],
@@ -39,10 +40,10 @@ def test_a_range_without_an_end_reaches_the_edge() -> None:
     assert '<rect x="6.0" y="4" width="134"' in strip.svg([2.0], 1.0, None, words="w")
 
 
-def test_ratios_have_a_logarithmic_axis() -> None:
-    drawing = strip.svg([1.0, 10.0, 100.0], None, 100.0, ratio=True, words="w")
+def test_an_axis_can_be_logarithmic() -> None:
+    drawing = strip.svg([1.0, 10.0, 100.0], None, 100.0, log=True, words="w")
     assert places(drawing) == [6.0, 70.0, 134.0]
-    assert places(strip.svg([0.0, 5.0, 10.0], None, 10.0, ratio=True, words="w"))[1] == 70.0
+    assert places(strip.svg([0.0, 5.0, 10.0], None, 10.0, log=True, words="w"))[1] == 70.0
 
 
 def test_one_run_on_its_bound_is_drawn() -> None:

@@ -49,7 +49,8 @@ def numbers_fingerprint(page: NotebookNode, root: Path) -> str:
     tree = ast.parse(_python("\n".join(c.source for c in code_cells(page))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
-            node.args, node.keywords = node.args[1:2], []
+            node.args = node.args[1:2]
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg == "log"]
     modules = sorted(imported_modules(ast.unparse(tree), root, SHOWS))
     texts = [[p.relative_to(root).as_posix(), p.read_text(encoding="utf-8")] for p in modules]
     return hashlib.sha256(json.dumps([ast.unparse(tree), texts]).encode()).hexdigest()

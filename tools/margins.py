@@ -3,8 +3,8 @@
 `results/margins.json` has an entry a claim: its page and statement, the numbers of all runs
 with their seeds and machines, their mean, its 95 % interval, their standard deviation, the
 worst of them, and the margin: how many standard deviations the mean is away from the nearest
-bound. Ratios are compared on a logarithmic scale. A claim whose number never changes is exact
-and has no margin.
+bound, of logarithms where the claim says `log`. A claim whose number never changes is exact and
+has no margin.
 """
 
 import json
@@ -21,7 +21,7 @@ from tools.notebook import code_cells
 
 RECORD = pages.ROOT / "results" / "margins.json"
 MARGIN = 3.0  # standard deviations that a claim which varies must keep from its bounds
-RUNS = 3  # that each claim must have; 5 once all pages have them, 20 when they are final
+RUNS = 5  # that each claim must have; 20 when pages are final
 MACHINES = 3  # of which so many must differ
 
 
@@ -49,11 +49,6 @@ def stated(slug: str) -> list[tuple[str, str]]:
         for output in cell.outputs
     )
     return re.findall(r"^Claim: (.*)\nAccepted: (.*)$", text, flags=re.MULTILINE)
-
-
-def is_ratio(measure: str) -> bool:
-    """Return whether a measure, by its name, is one number over another."""
-    return re.search(r"\bratio\b|\bover\b", measure) is not None
 
 
 def entries(slug: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -104,6 +99,7 @@ def _entry(slug: str, claim: dict[str, Any], runs: Sequence[Run], place: int) ->
         "accepted": claim["accepted"],
         "lower": claim["lower"],
         "upper": claim["upper"],
+        "log": claim["log"],
         "fingerprint": runs[0].fingerprint if runs else "",
         "n": len(values),
         "seeds": [run.seed for run in checked],
@@ -112,18 +108,17 @@ def _entry(slug: str, claim: dict[str, Any], runs: Sequence[Run], place: int) ->
     if not values or not all(type(value) in (float, int) for value in values):  # yes or no, or NaN
         holds = all(value is True for value in values)
         return result | {"mean": None, "sd": 0.0, "worst": holds, "margin_sd": None}
-    return result | summary(values, claim["measure"], claim["lower"], claim["upper"])
+    return result | summary(values, claim["log"], claim["lower"], claim["upper"])
 
 
 def summary(
-    values: Sequence[float], measure: str, lower: float | None, upper: float | None
+    values: Sequence[float], log: bool, lower: float | None, upper: float | None
 ) -> dict[str, Any]:
     """Return mean, interval, standard deviation, worst value and margin of some runs."""
     from scipy.stats import t as student
 
     bounds = [bound for bound in (lower, upper) if bound is not None]
-    ratio = is_ratio(measure) and min(*values, *bounds, math.inf) > 0
-    scale = math.log if ratio else float
+    scale = math.log if log and min(*values, *bounds, math.inf) > 0 else float
     n, mean = len(values), statistics.fmean(values)
     sd = statistics.stdev(values) if n > 1 else 0.0
     half = float(student.ppf(0.975, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0

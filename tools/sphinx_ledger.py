@@ -74,7 +74,7 @@ def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> 
         entry["lower"],
         entry["upper"],
         now=now,
-        ratio=margins.is_ratio(entry["measure"]),
+        log=entry["log"],
         words=f"{words}; accepted {entry['accepted']}",
     )
     result += nodes.raw("", drawing, format="html")

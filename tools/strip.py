@@ -13,7 +13,7 @@ def svg(
     upper: float | None,
     *,
     now: float | None = None,
-    ratio: bool = False,
+    log: bool = False,
     words: str,
 ) -> str:
     """Return the drawing: a band for what is accepted, a dot a run, a ring for this build.
@@ -23,12 +23,12 @@ def svg(
         lower: The least accepted value; None is no bound.
         upper: The largest accepted value.
         now: What this build measured.
-        ratio: Whether the axis is logarithmic, as suits ratios above zero.
+        log: Whether the axis is logarithmic; it is linear where a number is not positive.
         words: What is seen, for who does not see it.
     """
     bounds = [bound for bound in (lower, upper) if bound is not None]
     shown = [*values, *bounds, *([] if now is None else [now])]
-    scale = math.log if ratio and min(shown) > 0 else float
+    scale = math.log if log and min(shown) > 0 else float
     first, last = min(map(scale, shown)), max(map(scale, shown))
     length = (last - first) or 1.0
 
