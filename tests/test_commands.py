@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def test_book_is_built_from_stored_text_with_a_note(
     html = small_book / "_build" / "html"
     shutil.rmtree(small_book / "_build", ignore_errors=True)
     name, *arguments = command.split()
-    program = shutil.which(name, path=Path(sys.executable).parent)
+    program = shutil.which(name, path=sysconfig.get_path("scripts"))
     assert program is not None
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(

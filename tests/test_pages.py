@@ -85,7 +85,7 @@ def small_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
     root = tmp_path / "repository"
     shutil.copytree(pages.ROOT / "ddl", root / "ddl", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "requirements.txt").write_text("torch==2.13.0\n")
-    (root / "_toc.yml").write_text("root: intro\nchapters:\n- file: page\n")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: page\n")
     monkeypatch.setattr(pages, "ROOT", root)
     monkeypatch.setattr(pages, "BOOK", root / "book")
     monkeypatch.setattr(pages, "BUILD", root / "_build")

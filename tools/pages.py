@@ -29,9 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
+from sphinx_external_toc.api import SiteMap
+from sphinx_external_toc.parsing import parse_toc_data
 
-from tools import toc
 from tools.fingerprint import fingerprint
 from tools.notebook import claims_of, code_cells, node, normalised, write
 
@@ -44,22 +46,28 @@ DRAFTS = ROOT / "drafts"
 
 def slugs() -> list[str]:
     """Return the executable pages in the order of the table of contents."""
-    return [name for name, _ in _toc() if (BOOK / f"{name}.ipynb").is_file()]
+    return [name for name in files() if (BOOK / f"{name}.ipynb").is_file()]
 
 
 def short_title(slug: str) -> str:
     """Return what the table of contents calls a page, without one its slug."""
-    return dict(_toc()).get(slug) or slug
+    page = _toc().get(slug)
+    return (page and page.title) or slug
 
 
 def files() -> list[str]:
     """Return all pages, executable or not, in the order of the table of contents."""
-    return [name for name, _ in _toc()]
+    return list(_toc())
 
 
-def _toc() -> tuple[tuple[str, str], ...]:
-    """Return the names and short titles of the pages in the table of contents, in order."""
-    return toc.entries((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+def _toc() -> SiteMap:
+    """Return the table of contents: its pages in order, by name."""
+    return _site_map((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _site_map(toc: str) -> SiteMap:
+    return parse_toc_data(yaml.safe_load(toc))
 
 
 def prepare_environment() -> None:
