@@ -76,6 +76,12 @@ def page_link(slug: str) -> nodes.reference:
     return nodes.reference(text=pages.short_title(slug), refuri=f"{slug}.html", internal=True)
 
 
+def claim_link(slug: str, claim: dict[str, Any]) -> nodes.reference:
+    """Return a link to a claim's card, by its statement."""
+    address = f"{slug}.html#{claim['anchor']}"
+    return nodes.reference(text=claim["statement"], refuri=address, internal=True)
+
+
 def list_item(*content: nodes.Node) -> nodes.list_item:
     """Return an item of a list, of one paragraph."""
     paragraph, item = nodes.paragraph(), nodes.list_item()
