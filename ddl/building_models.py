@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -32,6 +32,7 @@ class Node:
     Source: Keras calls it a symbolic tensor, Chollet et al., keras.io, The Functional API.
     """
 
+    @checked
     def __init__(self, layer: Callable[..., Tensor] | None = None, *reads: "Node") -> None:
         if layer is None and reads:
             raise ValueError(f"reads must be empty without a layer, got {len(reads)} nodes")
@@ -41,6 +42,7 @@ class Node:
         self.reads = reads
 
 
+@checked
 def path_to(output: Node, inputs: Sequence[Node]) -> list[Node]:
     """Return the nodes that lead from the inputs to the output, each after all that it reads.
 
@@ -85,6 +87,7 @@ class Graph(nn.Module):
         path(s) to connect the input(s) to output(s)".
     """
 
+    @checked
     def __init__(self, inputs: Sequence[Node], output: Node) -> None:
         super().__init__()
         self.inputs, self.output = list(inputs), output
@@ -92,6 +95,7 @@ class Graph(nn.Module):
         # Registered, so that torch finds their parameters; a shared layer counts once.
         self.layers = nn.ModuleList(n.layer for n in self.order if isinstance(n.layer, nn.Module))
 
+    @checked
     def forward(self, *values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return the value of the output node."""
         if len(values) != len(self.inputs):
@@ -102,6 +106,7 @@ class Graph(nn.Module):
         return known[self.output]
 
 
+@checked
 def dense_from_keras(
     kernel: Float[Tensor, "features units"], bias: Float[Tensor, "units"]
 ) -> nn.Linear:
@@ -121,6 +126,7 @@ def dense_from_keras(
     return _filled(nn.Linear(features, units), kernel.T, bias)
 
 
+@checked
 def conv_from_keras(
     kernel: Float[Tensor, "height width channels filters"],
     bias: Float[Tensor, "filters"],
@@ -147,6 +153,7 @@ def conv_from_keras(
     return _filled(layer, kernel.permute(3, 2, 0, 1), bias)
 
 
+@checked
 def conv_transpose_from_keras(
     kernel: Float[Tensor, "height width filters channels"],
     bias: Float[Tensor, "filters"],
@@ -173,6 +180,7 @@ def conv_transpose_from_keras(
     return _filled(layer, kernel.permute(3, 2, 0, 1), bias)
 
 
+@checked
 def channels_first_rows(
     kernel: Float[Tensor, "features units"], *, channels: int
 ) -> Float[Tensor, "features units"]:
@@ -213,6 +221,3 @@ def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
         if layer.bias is not None:
             layer.bias.copy_(bias)
     return layer
-
-
-guard(globals())

@@ -27,7 +27,7 @@ import requests
 import torch
 from torch import Tensor
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 SECONDS = 5  # until an unanswered mirror counts as out of reach
 SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes
@@ -71,11 +71,13 @@ class DataUnavailableError(RuntimeError):
     """A data set that is neither here nor within reach."""
 
 
+@checked
 def md5_of(path: Path) -> str:
     """Return the MD5 of a file, the check that the data sets' authors publish."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+@checked
 def local(folder: str, name: str, md5: str) -> Path | None:
     """Return the file in ``DDL_DATA`` or in the cache, or None; never a damaged one."""
     given = os.environ.get("DDL_DATA", "")
@@ -126,6 +128,7 @@ class _Pace:
         pass
 
 
+@checked
 def download(folder: str, name: str, md5: str, mirrors: tuple[str, ...]) -> Path:
     """Fetch a file into the cache; pooch writes beside it and moves it into place when checked.
 
@@ -190,6 +193,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         written.replace(path)
 
 
+@checked
 def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> dict[str, Path]:
     """Return the files of a data set in MNIST's layout, fetched where they are not here."""
     return {
@@ -198,6 +202,7 @@ def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> di
     }
 
 
+@checked
 def read_idx(path: Path) -> Tensor:
     """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes.
 
@@ -232,6 +237,7 @@ class _ArraysOnly(pickle.Unpickler):
         return self.KNOWN[global_name]
 
 
+@checked
 def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
     """Read one of CIFAR-10's batches: a pickle of a dictionary with an array and a list.
 
@@ -254,6 +260,3 @@ def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
         raise
     except Exception as error:  # a damaged pickle may raise anything
         raise ValueError(f"{path} is no batch of CIFAR-10: {error}") from error
-
-
-guard(globals(), acts=True)

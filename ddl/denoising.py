@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32
 
 
+@checked
 def ternary_noise(
     images: Float[Tensor, "*shape"], *, generator: torch.Generator
 ) -> Float[Tensor, "*shape"]:
@@ -31,6 +32,7 @@ def ternary_noise(
     return (2 * torch.rand(images.shape, generator=generator) - 1).round().to(images)
 
 
+@checked
 def add_noise(
     images: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"], amount: float = 1.0
 ) -> Float[Tensor, "*shape"]:
@@ -72,6 +74,7 @@ class DenoisingAutoencoder(nn.Module):
         public notebook: filters 64 and 128, bottleneck 16, 185,873 parameters.
     """
 
+    @checked
     def __init__(self, *, filters: int = 64, bottleneck: int = 16, skips: bool) -> None:
         super().__init__()
         at_least_1(filters=filters, bottleneck=bottleneck)
@@ -88,10 +91,12 @@ class DenoisingAutoencoder(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)  # Keras' default, part of the recipe
                 nn.init.zeros_(layer.bias)
 
+    @checked
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the probability that each clean pixel is white."""
         return torch.sigmoid(self.logits(x))
 
+    @checked
     def logits(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the log odds that each clean pixel is white.
 
@@ -109,6 +114,7 @@ class DenoisingAutoencoder(nn.Module):
         return self.decode_28(d28)
 
 
+@checked
 def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
     r"""Return the smallest binary cross-entropy any prediction of these images can have.
 
@@ -132,6 +138,7 @@ def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
     return F.binary_cross_entropy(images, images).item()
 
 
+@checked
 @torch.no_grad()
 def feed_back(
     model: nn.Module, images: Float[Tensor, "batch 1 28 28"], passes: int
@@ -155,6 +162,3 @@ def feed_back(
         images = model(images)
         outputs.append(images)
     return outputs
-
-
-guard(globals())

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ddl.attention import MultiHeadAttention
 from ddl.diffusion import NoiseModel, NoiseSchedule, Steps, timestep_embedding
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32, readable
 from ddl.upsampling import ResizeConv
 
@@ -47,6 +47,7 @@ class TimedResidualBlock(nn.Module):
     Source: Ho et al. (2020), appendix B, arXiv:2006.11239, without dropout.
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, features: int) -> None:
         super().__init__()
         for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
@@ -62,6 +63,7 @@ class TimedResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
         nn.init.zeros_(self.conv_2.weight)
 
+    @checked
     def forward(
         self, x: Maps, c: Float[Tensor, "batch features"]
     ) -> Float[Tensor, "batch out height width"]:
@@ -79,11 +81,13 @@ class PixelAttention(nn.Module):
         heads: Number of attention heads.
     """
 
+    @checked
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels)
         self.attention = MultiHeadAttention(channels, heads)
 
+    @checked
     def forward(self, x: Maps) -> Maps:
         """Return maps of the same shape."""
         pixels = self.norm(x).flatten(2).mT  # batch height*width channels
@@ -118,6 +122,7 @@ class UNet(nn.Module):
         (2022), arXiv:2202.00512.
     """
 
+    @checked
     def __init__(self, schedule: NoiseSchedule, *, channels: int = 24, classes: int = 10) -> None:
         super().__init__()
         at_least_1(classes=classes)
@@ -139,6 +144,7 @@ class UNet(nn.Module):
             nn.GroupNorm(GROUPS, c), nn.SiLU(), nn.Conv2d(c, 1, 3, padding=1)
         )
 
+    @checked
     def forward(self, x: Images, t: Steps, labels: Labels | None = None) -> Images:
         """Return the predicted noise; without labels, no image is told its class."""
         if x.shape[2] % 2 or x.shape[3] % 2:
@@ -151,6 +157,7 @@ class UNet(nn.Module):
         known = (1 - alpha_bar).sqrt() * x
         return (known + alpha_bar.sqrt() * self.velocity(x, t, labels)).to(x.dtype)
 
+    @checked
     def velocity(self, x: Images, t: Steps, labels: Labels) -> Images:
         """Return the network's own answer v, from checked inputs."""
         waves = timestep_embedding(t, self.channels).to(x)
@@ -163,6 +170,7 @@ class UNet(nn.Module):
         return self.read_out(h)
 
 
+@checked
 def drop_labels(
     labels: Labels, *, share: float, nothing: int, generator: torch.Generator
 ) -> Labels:
@@ -188,6 +196,7 @@ def drop_labels(
     return torch.where(dropped.to(labels.device), nothing, labels)
 
 
+@checked
 def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     r"""Return a noise model of ``(x, t)`` that asks for classes, more strongly than was learnt.
 
@@ -230,6 +239,7 @@ class MovingAverage:
         that of TensorFlow's ExponentialMovingAverage.
     """
 
+    @checked
     def __init__(self, model: nn.Module, *, decay: float) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay}")
@@ -238,6 +248,7 @@ class MovingAverage:
             kept.data = at_least_float32(kept.data)
         self.decay, self.updates = decay, 0
 
+    @checked
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the model's weights after a training step."""
@@ -249,6 +260,7 @@ class MovingAverage:
             kept.data = buffer.to(kept.dtype, copy=True)
 
 
+@checked
 def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Tensor, " stops"]]:
     r"""Return a schedule of fewer steps that has the same noise where it stops.
 
@@ -275,6 +287,7 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
     return NoiseSchedule(1 - kept[1:] / kept[:-1]), stops
 
 
+@checked
 def split_bands(
     images: Float[Tensor, "*batch height width"], cutoff: float
 ) -> tuple[Float[Tensor, "*batch height width"], Float[Tensor, "*batch height width"]]:
@@ -295,6 +308,3 @@ def split_bands(
     down, across = (torch.fft.fftfreq(n, 1 / n, device=images.device) for n in images.shape[-2:])
     coarse = torch.fft.ifft2(waves * ((down[:, None] ** 2 + across**2).sqrt() <= cutoff)).real
     return coarse, images - coarse
-
-
-guard(globals())

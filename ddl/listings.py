@@ -9,9 +9,10 @@ from typing import Any
 
 from ddl import inputs
 from ddl.claims import show
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 
+@checked
 def show_code(*functions: Callable[..., Any], since: str = "") -> None:
     """Show functions of the package as this page runs them.
 
@@ -62,6 +63,3 @@ def _checks(part: ast.stmt) -> bool:
     call = part.value if isinstance(part, ast.Expr) else None
     name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
     return name.startswith("_check") or hasattr(inputs, name)
-
-
-guard(globals(), acts=True)

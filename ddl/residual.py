@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 Images = Float[Tensor, "batch _ _ _"]  # batch channels height width
 
@@ -36,6 +36,7 @@ class PadShortcut(nn.Module):
     Source: He et al., Deep Residual Learning (2015), option A, arXiv:1512.03385.
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, stride=stride)
@@ -43,6 +44,7 @@ class PadShortcut(nn.Module):
             raise ValueError(f"in_channels must be at most {out_channels}, got {in_channels}")
         self.stride, self.extra = stride, out_channels - in_channels
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the pixels that stay, and zeros in the new channels."""
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
@@ -64,6 +66,7 @@ class PlainBlock(nn.Module):
 
     layers, expansion = 2, 1  # convolutions, and output channels for each of `channels`
 
+    @checked
     def __init__(self, in_channels: int, channels: int, *, stride: int = 1) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, channels=channels, stride=stride)
@@ -76,6 +79,7 @@ class PlainBlock(nn.Module):
             *_conv_norm(channels, channels, 3),
         )
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return what the branch makes of the input, and nothing of the input itself."""
         return torch.relu(self.branch(x))
@@ -95,6 +99,7 @@ class BasicBlock(PlainBlock):
     Source: He et al. (2015), equation 1 and figure 2.
     """
 
+    @checked
     def __init__(
         self, in_channels: int, channels: int, *, stride: int = 1, projection: bool = False
     ) -> None:
@@ -105,6 +110,7 @@ class BasicBlock(PlainBlock):
         else:
             self.shortcut = PadShortcut(in_channels, out_channels, stride=stride)
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the input, changed by what the branch makes of it."""
         return torch.relu(self.branch(x) + self.shortcut(x))
@@ -132,6 +138,7 @@ class Bottleneck(BasicBlock):
         )
 
 
+@checked
 def zero_last_gamma(model: nn.Module) -> None:
     """Set the scale of each block's last batch norm to 0, so that its branch returns 0.
 
@@ -158,6 +165,7 @@ class StagedNet(nn.Module):
         ValueError: If ``repeats`` and ``widths`` differ in length or a size is less than 1.
     """
 
+    @checked
     def __init__(
         self,
         stem: nn.Module,
@@ -186,11 +194,13 @@ class StagedNet(nn.Module):
             if isinstance(module, nn.Conv2d):  # He's start
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @checked
     def forward(self, x: Images) -> Float[Tensor, "batch classes"]:
         """Return the logits: the head reads the mean over all positions."""
         return self.head(self.stages(self.stem(x)).mean((2, 3)))
 
 
+@checked
 def small_net(
     depth: int,
     block: type[PlainBlock] = BasicBlock,
@@ -224,6 +234,7 @@ def small_net(
     return StagedNet(stem, block, repeats=[count] * len(widths), widths=widths, classes=classes)
 
 
+@checked
 def imagenet_resnet(depth: int) -> StagedNet:
     """Return He's residual network for 224x224 images and 1,000 classes.
 
@@ -258,6 +269,7 @@ class DenseLayer(nn.Module):
         arXiv:1608.06993. Batch norm and ReLU come before each convolution.
     """
 
+    @checked
     def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, growth=growth)
@@ -265,6 +277,7 @@ class DenseLayer(nn.Module):
             *_norm_conv(in_channels, 4 * growth, 1), *_norm_conv(4 * growth, growth, 3)
         )
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the input's channels, then the new ones."""
         return torch.cat([x, self.branch(x)], dim=1)
@@ -295,6 +308,3 @@ def _imagenet_stem() -> nn.Sequential:
 
 def _norm_conv(in_channels: int, out_channels: int, kernel: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(in_channels), nn.ReLU(), _conv(in_channels, out_channels, kernel)]
-
-
-guard(globals())

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
-from ddl.inputs import guard
+from ddl.inputs import checked
 from ddl.training import fit
 
 
+@checked
 def frechet_distance(a: Float[Tensor, "count_a k"], b: Float[Tensor, "count_b k"]) -> float:
     r"""Return the Fréchet distance of two sets of features, each taken for a Gaussian.
 
@@ -73,6 +74,7 @@ class DigitClassifier(nn.Module):
 
     unit: Tensor
 
+    @checked
     def __init__(self, size: int = 28) -> None:
         super().__init__()
         if size < 4:
@@ -92,6 +94,7 @@ class DigitClassifier(nn.Module):
         self.head = nn.Linear(64, 10)
         self.register_buffer("unit", torch.ones(()))
 
+    @checked
     def forward(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 10"]:
         """Return the logits of the ten digits."""
         if images.shape[1:] != (1, self.size, self.size):
@@ -100,6 +103,7 @@ class DigitClassifier(nn.Module):
             )
         return self.head(self.body(images))
 
+    @checked
     @torch.no_grad()
     def features(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 64"]:
         """Return the last hidden layer, in the unit that `train_digit_classifier` has set.
@@ -111,6 +115,7 @@ class DigitClassifier(nn.Module):
         chunks = images.to(self.head.weight.device).split(1000)
         return torch.cat([self.body(chunk) for chunk in chunks]) / self.unit
 
+    @checked
     @torch.no_grad()
     def probabilities(
         self, images: Float[Tensor, "batch 1 height width"]
@@ -120,6 +125,7 @@ class DigitClassifier(nn.Module):
         return torch.cat([self(chunk).softmax(-1) for chunk in chunks])
 
 
+@checked
 def train_digit_classifier(
     images: Float[Tensor, "count 1 size size"],
     labels: Int[Tensor, "count"],
@@ -165,6 +171,7 @@ def train_digit_classifier(
     return classifier
 
 
+@checked
 def accuracy(
     classifier: DigitClassifier,
     images: Float[Tensor, "count 1 size size"],
@@ -175,6 +182,3 @@ def accuracy(
         raise ValueError("images must be finite, got NaN or infinity")
     guesses = classifier.probabilities(images).argmax(-1)
     return (guesses == labels.to(guesses.device)).float().mean().item()
-
-
-guard(globals())
