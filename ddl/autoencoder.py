@@ -97,14 +97,9 @@ def principal_angles(
         a: Rows that span the first subspace, linearly independent.
         b: Rows that span the second.
 
-    Raises:
-        ValueError: If rows live in spaces of different dimension.
-
     Source: Björck and Golub, Numerical methods for computing angles between linear
         subspaces (1973).
     """
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"b must have {a.shape[1]} columns like a, got {b.shape[1]}")
     bases = [torch.linalg.qr(rows.double().T).Q for rows in (a, b)]
     cosines = torch.linalg.svdvals(bases[0].T @ bases[1])
     return cosines.clamp(max=1).arccos().rad2deg().to(a.dtype)
@@ -117,10 +112,8 @@ def nearest(
     """Return for each row of ``x`` which of ``points`` is nearest to it.
 
     Raises:
-        ValueError: If ``x`` and ``points`` have different numbers of features, or hold NaN.
+        ValueError: If ``x`` or ``points`` hold NaN.
     """
-    if x.shape[1] != points.shape[1]:
-        raise ValueError(f"points must have {x.shape[1]} features like x, got {points.shape[1]}")
     for name, rows in (("x", x), ("points", points)):
         if rows.isnan().any():
             raise ValueError(f"{name} must not hold NaN, to which nothing is near")
@@ -209,21 +202,28 @@ class LinearAutoencoder(nn.Module):
     def __init__(self, features: int, latent: int) -> None:
         super().__init__()
         at_least_1(features=features, latent=latent)
+        self.features, self.latent = features, latent
         self.encoder = nn.Linear(features, latent)
         self.decoder = nn.Linear(latent, features)
 
     @checked
-    def encode(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch latent"]:
+    def encode(
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> Float[Tensor, "batch {self.latent}"]:
         """Return the code, f(x)."""
         return self.encoder(x)
 
     @checked
-    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch features"]:
+    def decode(
+        self, z: Float[Tensor, "batch {self.latent}"]
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return what the code stands for, g(z)."""
         return self.decoder(z)
 
     @checked
-    def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
+    def forward(
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return the reconstruction, g(f(x))."""
         return self.decode(self.encode(x))
 
@@ -240,7 +240,7 @@ class ConvAutoencoder(nn.Module):
         channels: Channels of all maps between.
 
     Raises:
-        ValueError: If a size is less than 1, or images or codes have another shape.
+        ValueError: If a size is less than 1.
 
     Source: Brefeld and Majumder, Deep Learning, Leuphana (2024), after Fleuret: latent 8,
         channels 32, 112,457 parameters.
@@ -280,15 +280,11 @@ class ConvAutoencoder(nn.Module):
         self, images: Float[Tensor, "batch 1 28 28"]
     ) -> Float[Tensor, "batch {self.latent}"]:
         """Return the codes, f(x)."""
-        if images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"images must be (batch, 1, 28, 28), got {tuple(images.shape)}")
         return self.encoder(images).flatten(1)
 
     @checked
-    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
+    def decode(self, z: Float[Tensor, "batch {self.latent}"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the images that codes stand for, g(z)."""
-        if z.shape[1:] != (self.latent,):
-            raise ValueError(f"z must be (batch, {self.latent}), got {tuple(z.shape)}")
         return self.decoder(z[:, :, None, None])
 
     @checked

@@ -117,11 +117,7 @@ def dense_from_keras(
     Args:
         kernel: First of the layer's ``get_weights()``.
         bias: Second of them.
-
-    Raises:
-        ValueError: If the kernel has other than 2 axes or another number of units than the bias.
     """
-    _check(kernel, bias, axes=2, units=-1)
     features, units = kernel.shape
     return _filled(nn.Linear(features, units), kernel.T, bias)
 
@@ -142,10 +138,8 @@ def conv_from_keras(
             size, 0 for its ``"valid"``.
 
     Raises:
-        ValueError: If the kernel has other than 4 axes or another number of filters than
-            the bias, or ``padding`` is negative.
+        ValueError: If ``padding`` is negative.
     """
-    _check(kernel, bias, axes=4, units=-1)
     if padding < 0:
         raise ValueError(f"padding must not be negative, got {padding}")
     height, width, channels, filters = kernel.shape
@@ -168,11 +162,9 @@ def conv_transpose_from_keras(
         stride: Distance between the stamps, at most the kernel's height and width.
 
     Raises:
-        ValueError: If the kernel has other than 4 axes or another number of filters than
-            the bias, or ``stride`` is below 1 or above the kernel's size, where Keras
-            appends pixels that torch does not.
+        ValueError: If ``stride`` is below 1 or above the kernel's size, where Keras appends
+            pixels that torch does not.
     """
-    _check(kernel, bias, axes=4, units=-2)
     height, width, filters, channels = kernel.shape
     if not 1 <= stride <= min(height, width):
         raise ValueError(f"stride must be between 1 and {min(height, width)}, got {stride}")
@@ -203,14 +195,6 @@ def channels_first_rows(
         raise ValueError(f"channels must divide the {features} rows of kernel, got {channels}")
     by_pixel = kernel.reshape(features // channels, channels, units)
     return by_pixel.transpose(0, 1).reshape(features, units)
-
-
-def _check(kernel: Tensor, bias: Tensor, *, axes: int, units: int) -> None:
-    if kernel.ndim != axes:
-        raise ValueError(f"kernel must have {axes} axes, got shape {tuple(kernel.shape)}")
-    if bias.shape != (kernel.shape[units],):
-        wanted, got = (kernel.shape[units],), tuple(bias.shape)
-        raise ValueError(f"bias must have shape {wanted}, got {got}")
 
 
 def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:

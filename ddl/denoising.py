@@ -44,12 +44,8 @@ def add_noise(
         amount: How much of it, from 0 (none) to 1 (all).
 
     Raises:
-        ValueError: If shapes differ or ``amount`` is outside [0, 1].
+        ValueError: If ``amount`` is outside [0, 1].
     """
-    if images.shape != noise.shape:
-        raise ValueError(
-            f"noise must have the shape of images, {tuple(images.shape)}, got {tuple(noise.shape)}"
-        )
     if not 0 <= amount <= 1:
         raise ValueError(f"amount must be between 0 and 1, got {amount}")
     return (images + amount * noise).clamp(0, 1)
@@ -102,8 +98,6 @@ class DenoisingAutoencoder(nn.Module):
 
         In sixteen bits a loss is computed from these: a probability near 1 is rounded to 1.
         """
-        if x.shape[1:] != (1, 28, 28):
-            raise ValueError(f"x must have shape (batch, 1, 28, 28), got {tuple(x.shape)}")
         e28 = F.relu(self.encode_28(x))
         e14 = F.relu(self.encode_14(F.max_pool2d(e28, 2)))
         code = F.relu(self.narrow(F.max_pool2d(e14, 2)))  # bottleneck x 7 x 7

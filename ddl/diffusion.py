@@ -39,9 +39,8 @@ class NoiseSchedule(nn.Module):
         alpha_bar: :math:`\bar\alpha_t`, the product of the alphas up to t.
 
     Raises:
-        ValueError: If ``betas`` is empty, not one-dimensional or not between 0 and 1; in the
-            methods, if a t is out of range (on a GPU, CUDA's check of an index says so) or
-            does not come one for each example.
+        ValueError: If ``betas`` is empty or not between 0 and 1; in the methods, if a t is out
+            of range (on a GPU, CUDA's check of an index says so).
 
     Source: Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020),
         arXiv:2006.11239.
@@ -54,7 +53,7 @@ class NoiseSchedule(nn.Module):
     @checked
     def __init__(self, betas: Float[Tensor, " steps"]) -> None:
         super().__init__()
-        if betas.ndim != 1 or len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
+        if len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
             raise ValueError(f"betas must be a list of values between 0 and 1, got {betas}")
         self.steps = len(betas)
         self.register_buffer("betas", torch.cat([betas.new_zeros(1), betas]).double())
@@ -73,8 +72,6 @@ class NoiseSchedule(nn.Module):
     @checked
     def at(self, values: Float[Tensor, " _"], t: Steps, x: Data) -> Float[Tensor, "batch *ones"]:
         """Return ``values[t]`` in the shape and place to multiply ``x``, at least float32."""
-        if t.shape != x.shape[:1]:
-            raise ValueError(f"t must hold {len(x)} steps, one an example, got {tuple(t.shape)}")
         if readable(t) and bool(((t < 0) | (t > self.steps)).any()):
             raise ValueError(f"t must lie in 0 to {self.steps}, got {t.min()} to {t.max()}")
         chosen = values.to(t.device).index_select(0, t)  # refuses a negative t, which [t] takes
@@ -182,11 +179,7 @@ def cosine_schedule(steps: int = 1000) -> NoiseSchedule:
 @checked
 @torch.no_grad()
 def ddpm_sample(
-    model: NoiseModel,
-    schedule: NoiseSchedule,
-    x_T: Data,  # noqa: N803
-    *,
-    generator: torch.Generator,
+    model: NoiseModel, schedule: NoiseSchedule, x_T: Data, *, generator: torch.Generator
 ) -> Data:
     """Walk from noise to data in T steps, with fresh noise in each but the last.
 
@@ -206,13 +199,7 @@ def ddpm_sample(
 
 @checked
 @torch.no_grad()
-def ddim_sample(
-    model: NoiseModel,
-    schedule: NoiseSchedule,
-    x_T: Data,  # noqa: N803
-    *,
-    steps: int,
-) -> Data:
+def ddim_sample(model: NoiseModel, schedule: NoiseSchedule, x_T: Data, *, steps: int) -> Data:
     """Walk from noise to data in ``steps`` equal strides from T to 0, without fresh noise.
 
     Args:
@@ -271,8 +258,7 @@ class ExactNoise(nn.Module):
         weights: Probability of each Gaussian; equal without.
 
     Raises:
-        ValueError: If ``std`` is negative or ``weights`` are not one for each mean, none
-            negative, of sum 1.
+        ValueError: If ``std`` is negative, a weight is, or their sum is not 1.
     """
 
     means: Tensor
@@ -290,16 +276,18 @@ class ExactNoise(nn.Module):
         if not std >= 0:
             raise ValueError(f"std must not be negative, got {std}")
         weights = means.new_full((len(means),), 1 / len(means)) if weights is None else weights
-        if len(weights) != len(means) or bool((weights < 0).any()) or abs(weights.sum() - 1) > 1e-6:
+        if bool((weights < 0).any()) or abs(weights.sum() - 1) > 1e-6:
             raise ValueError(
                 f"weights must be {len(means)} probabilities of sum 1, got {weights.tolist()}"
             )
-        self.schedule, self.std = schedule, std
+        self.schedule, self.features, self.std = schedule, means.shape[1], std
         self.register_buffer("means", means)
         self.register_buffer("weights", weights)
 
     @checked
-    def forward(self, x: Float[Tensor, "batch features"], t: Steps) -> Float[Tensor, "batch _"]:
+    def forward(
+        self, x: Float[Tensor, "batch {self.features}"], t: Steps
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return the expected noise at each point."""
         a = self.schedule.at(self.schedule.alpha_bar, t, x)
         variance = a * self.std**2 + 1 - a

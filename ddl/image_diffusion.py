@@ -1,9 +1,8 @@
 r"""How noise becomes an image: a U-Net that predicts noise, told the time and the digit.
 
 Residual blocks, self-attention, skips by concatenation and resizing come from earlier
-chapters; the step t and the class are added inside the residual blocks. Guidance, an average
-of the weights, a shorter walk and a split of images into coarse and fine are what a page
-needs to sample, and to see what is decided when.
+chapters; the step t and the class are added inside the residual blocks. For sampling there are
+guidance, averaged weights, a shorter walk, and a split of images into coarse and fine.
 """
 
 import copy
@@ -20,7 +19,8 @@ from ddl.numerics import at_least_float32, readable
 from ddl.upsampling import ResizeConv
 
 Images = Float[Tensor, "batch 1 height width"]
-Maps = Float[Tensor, "batch channels height width"]
+Maps = Float[Tensor, "batch _ height width"]
+Bands = Float[Tensor, "*batch height width"]
 Labels = Int[Tensor, " batch"]
 GROUPS = 8  # of each group normalisation
 
@@ -32,9 +32,8 @@ class TimedResidualBlock(nn.Module):
         y = S x + \mathrm{conv}_2\big(\phi(\mathrm{conv}_1(\phi(x)) + W c)\big), \qquad
         \phi(h) = \mathrm{silu}(\mathrm{norm}(h))
 
-    The condition c, one vector an image, shifts all pixels of a channel alike. The last
-    convolution starts at zero, so that the block starts as its shortcut: S is the identity,
-    or a 1x1 convolution where the number of channels changes.
+    The condition c, one vector an image, shifts all pixels of a channel alike. S is the identity,
+    or a 1x1 convolution to other channels; with the last convolution at zero the block starts so.
 
     Args:
         in_channels: Channels of the input, a multiple of 8.
@@ -64,9 +63,7 @@ class TimedResidualBlock(nn.Module):
         nn.init.zeros_(self.conv_2.weight)
 
     @checked
-    def forward(
-        self, x: Maps, c: Float[Tensor, "batch features"]
-    ) -> Float[Tensor, "batch out height width"]:
+    def forward(self, x: Maps, c: Float[Tensor, "batch features"]) -> Maps:
         """Return maps of the same height and width."""
         h = self.conv_1(F.silu(self.norm_1(x)))
         h = h + self.condition(c)[:, :, None, None]
@@ -149,8 +146,7 @@ class UNet(nn.Module):
         """Return the predicted noise; without labels, no image is told its class."""
         if x.shape[2] % 2 or x.shape[3] % 2:
             raise ValueError(f"x must have an even height and width, got {tuple(x.shape)}")
-        if labels is None:
-            labels = torch.full_like(t, self.classes)
+        labels = torch.full_like(t, self.classes) if labels is None else labels
         if readable(labels) and ((labels < 0) | (labels > self.classes)).any():
             raise ValueError(f"labels must lie in 0 to {self.classes}, got {labels.tolist()}")
         alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
@@ -211,10 +207,8 @@ def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     """
 
     def predict(x: Images, t: Steps) -> Images:
-        told = model(x, t, labels)
-        if guidance == 0:
-            return told  # half the work
-        return (1 + guidance) * told - guidance * model(x, t)
+        told = model(x, t, labels)  # without guidance, that is all the work
+        return told if guidance == 0 else (1 + guidance) * told - guidance * model(x, t)
 
     return predict
 
@@ -235,8 +229,7 @@ class MovingAverage:
     Raises:
         ValueError: If ``decay`` is not in [0, 1).
 
-    Source: Ho et al. (2020), appendix B, with decay 0.9999 over 800,000 steps; the start is
-        that of TensorFlow's ExponentialMovingAverage.
+    Source: Ho et al. (2020), appendix B, decay 0.9999; early on TensorFlow's moving average.
     """
 
     @checked
@@ -277,8 +270,7 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
     Raises:
         ValueError: If ``steps`` is not between 1 and T.
 
-    Source: Nichol and Dhariwal, Improved Denoising Diffusion Probabilistic Models (2021),
-        equation 19, arXiv:2102.09672.
+    Source: Nichol and Dhariwal (2021), equation 19, arXiv:2102.09672.
     """
     if not 1 <= steps <= schedule.steps:
         raise ValueError(f"steps must lie in 1 to {schedule.steps}, got {steps}")
@@ -288,9 +280,7 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
 
 
 @checked
-def split_bands(
-    images: Float[Tensor, "*batch height width"], cutoff: float
-) -> tuple[Float[Tensor, "*batch height width"], Float[Tensor, "*batch height width"]]:
+def split_bands(images: Bands, cutoff: float) -> tuple[Bands, Bands]:
     """Split images into coarse and fine: waves of low and of high frequency.
 
     The two add up to the image and are orthogonal, so their energies add up as well.

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.fx import Proxy
 
 Checked = TypeVar("Checked", bound=Callable[..., Any])
+ANYTHING = (Any, inspect.Parameter.empty)
 SEQUENCES = (list, tuple, Sequence)
 WORDS = {
     "int": "an integer",
@@ -121,7 +122,7 @@ def _parsed(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def _fits(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
     """Compare a value, but not the parts of a sequence or a dictionary."""
-    if isinstance(value, Proxy):  # stands for any value in torch.fx.symbolic_trace
+    if origin in ANYTHING or isinstance(value, Proxy):  # torch.fx's stand-in for any value
         return True
     if origin is Literal:
         return value in inner

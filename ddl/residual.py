@@ -5,6 +5,7 @@ Both make He's networks for small images and for ImageNet here, and DenseNet sta
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -146,8 +147,7 @@ def zero_last_gamma(model: nn.Module) -> None:
     """
     for block in model.modules():
         if isinstance(block, PlainBlock):
-            *_, last = block.branch.children()
-            nn.init.zeros_(last.get_parameter("weight"))
+            nn.init.zeros_(block.branch[-1].get_parameter("weight"))
 
 
 class StagedNet(nn.Module):
@@ -179,8 +179,8 @@ class StagedNet(nn.Module):
         super().__init__()
         if len(repeats) != len(widths):
             raise ValueError(f"repeats must hold {len(widths)} numbers, got {list(repeats)}")
-        counts = {f"repeats[{i}]": count for i, count in enumerate(repeats)}
-        at_least_1(classes=classes, widths=min(widths, default=0), **counts)
+        least = {"repeats": min(repeats, default=0), "widths": min(widths, default=0)}
+        at_least_1(classes=classes, **least)
         options = {"projection": True} if projection else {}
         self.stem, self.stages, in_channels = stem, nn.Sequential(), widths[0]
         for number, (count, width) in enumerate(zip(repeats, widths, strict=True)):
@@ -213,8 +213,7 @@ def small_net(
     """Return He's network for small images: a 3x3 stem, n blocks a stage, a linear layer.
 
     Args:
-        depth: Layers with weights: 6n + 2 with three stages of two-layer blocks, 9n + 2 with
-            bottlenecks.
+        depth: Layers with weights: 6n + 2 in three stages of `BasicBlock`, 9n + 2 of `Bottleneck`.
         block: `PlainBlock`, `BasicBlock` or `Bottleneck`.
         widths: ``channels`` of each stage; the stem has as many as the first.
         image_channels: 3 for colours, 1 for grey.
@@ -235,29 +234,19 @@ def small_net(
 
 
 @checked
-def imagenet_resnet(depth: int) -> StagedNet:
+def imagenet_resnet(depth: Literal[18, 34, 50, 101, 152]) -> StagedNet:
     """Return He's residual network for 224x224 images and 1,000 classes.
 
     Args:
         depth: 18 or 34, of basic blocks; 50, 101 or 152, of bottlenecks.
 
-    Raises:
-        ValueError: If there is no such network.
-
     Source: He et al. (2015), table 1, with projections where shapes differ (option B).
     """
-    table: dict[int, tuple[type[PlainBlock], list[int]]] = {
-        18: (BasicBlock, [2, 2, 2, 2]),
-        34: (BasicBlock, [3, 4, 6, 3]),
-        50: (Bottleneck, [3, 4, 6, 3]),
-        101: (Bottleneck, [3, 4, 23, 3]),
-        152: (Bottleneck, [3, 8, 36, 3]),
-    }
-    if depth not in table:
-        raise ValueError(f"depth must be one of {', '.join(map(str, table))}, got {depth}")
-    block, repeats = table[depth]
-    widths, stem = [64, 128, 256, 512], _imagenet_stem()
-    return StagedNet(stem, block, repeats=repeats, widths=widths, classes=1000, projection=True)
+    repeats = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3]}
+    repeats |= {101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
+    block, stem = BasicBlock if depth < 50 else Bottleneck, _imagenet_stem()
+    sizes = {"repeats": repeats[depth], "widths": [64, 128, 256, 512], "classes": 1000}
+    return StagedNet(stem, block, **sizes, projection=True)
 
 
 class DenseLayer(nn.Module):

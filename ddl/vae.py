@@ -33,16 +33,9 @@ def reparameterise(
     Returns:
         Draws that are differentiable by mean and log-variance.
 
-    Raises:
-        ValueError: If ``noise`` does not end in the shape of ``mean``.
-
     Source: Kingma and Welling, Auto-Encoding Variational Bayes (2013), section 2.4,
         arXiv:1312.6114.
     """
-    if noise.shape[-2:] != mean.shape:
-        raise ValueError(
-            f"noise must end in the shape {tuple(mean.shape)}, got {tuple(noise.shape)}"
-        )
     return mean + (log_variance / 2).exp() * noise
 
 
@@ -163,6 +156,7 @@ class VAE(LatentModel):
     def __init__(self, pixels: int, *, hidden: int, latent: int) -> None:
         super().__init__()
         at_least_1(pixels=pixels, hidden=hidden, latent=latent)
+        self.pixels, self.latent = pixels, latent
         self.body = nn.Sequential(nn.Linear(pixels, hidden), nn.ReLU())
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
@@ -172,20 +166,24 @@ class VAE(LatentModel):
 
     @checked
     def encode(
-        self, x: Float[Tensor, "batch features"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        self, x: Float[Tensor, "batch {self.pixels}"]
+    ) -> tuple[Float[Tensor, "batch {self.latent}"], Float[Tensor, "batch {self.latent}"]]:
         r"""Return mean and log-variance of :math:`q(z | x)`: one body, two heads."""
         h = self.body(x)
         return self.mean(h), self.log_variance(h)
 
     @checked
-    def decode(self, z: Float[Tensor, "*draws latent"]) -> Float[Tensor, "*draws features"]:
+    def decode(
+        self, z: Float[Tensor, "*draws {self.latent}"]
+    ) -> Float[Tensor, "*draws {self.pixels}"]:
         """Return each pixel's probability of being white."""
         return torch.sigmoid(self.decoder(z))
 
     @checked
     def log_likelihood(
-        self, x: Float[Tensor, "batch features"], z: Float[Tensor, "*draws batch latent"]
+        self,
+        x: Float[Tensor, "batch {self.pixels}"],
+        z: Float[Tensor, "*draws batch {self.latent}"],
     ) -> Float[Tensor, "*draws batch"]:
         r"""Return :math:`\log p(x | z)`: pixels are independent once z is known."""
         return bernoulli_log_likelihood(x, self.decoder(z))
@@ -211,6 +209,7 @@ class LinearVAE(LatentModel):
     def __init__(self, features: int, *, latent: int) -> None:
         super().__init__()
         at_least_1(features=features, latent=latent)
+        self.features, self.latent = features, latent
         self.mean = nn.Linear(features, latent)
         self.log_variance = nn.Parameter(torch.zeros(latent))  # one for all x: enough here
         self.decoder = nn.Linear(latent, features)  # W, b
@@ -218,22 +217,24 @@ class LinearVAE(LatentModel):
 
     @checked
     def encode(
-        self, x: Float[Tensor, "batch features"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> tuple[Float[Tensor, "batch {self.latent}"], Float[Tensor, "batch {self.latent}"]]:
         r"""Return mean and log-variance of :math:`q(z | x)`."""
         mean = self.mean(x)
         return mean, self.log_variance.expand_as(mean)
 
     @checked
     def log_likelihood(
-        self, x: Float[Tensor, "batch features"], z: Float[Tensor, "*draws batch latent"]
+        self,
+        x: Float[Tensor, "batch {self.features}"],
+        z: Float[Tensor, "*draws batch {self.latent}"],
     ) -> Float[Tensor, "*draws batch"]:
         r"""Return :math:`\log N(x; W z + b, s^2 I)`."""
         predicted = self.decoder(z)
         return gaussian_log_density(x.expand_as(predicted), predicted, self.log_noise)
 
     @checked
-    def log_evidence(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch"]:
+    def log_evidence(self, x: Float[Tensor, "batch {self.features}"]) -> Float[Tensor, "batch"]:
         r"""Return the exact :math:`\log p(x)`."""
         weight, bias = self.decoder.weight, self.decoder.bias
         noise = self.log_noise.exp() * torch.eye(len(bias), dtype=x.dtype, device=x.device)
