@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.fx import Proxy
 
 Checked = TypeVar("Checked", bound=Callable[..., Any])
-ANYTHING = (Any, inspect.Parameter.empty)
 SEQUENCES = (list, tuple, Sequence)
 WORDS = {
     "int": "an integer",
@@ -98,6 +97,8 @@ def _misfit(name: str, value: Any, kind: Any, owner: Any) -> str:
     if "{" in getattr(kind, "dim_str", ""):
         kind = kind.dtype[Tensor, kind.dim_str.format(self=owner)]
     origin, inner = _parsed(kind)
+    if isinstance(value, Proxy):  # stands for any value in torch.fx.symbolic_trace
+        return ""
     if origin is Union:
         choices = [choice for choice in inner if choice is not types.NoneType or value is None]
         misfits = [_misfit(name, value, choice, owner) for choice in choices]
@@ -122,7 +123,7 @@ def _parsed(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def _fits(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
     """Compare a value, but not the parts of a sequence or a dictionary."""
-    if origin in ANYTHING or isinstance(value, Proxy):  # torch.fx's stand-in for any value
+    if origin in (Any, inspect.Parameter.empty):
         return True
     if origin is Literal:
         return value in inner
