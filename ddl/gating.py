@@ -150,7 +150,7 @@ class LSTMCell(nn.Module):
         state: tuple[Hidden, Hidden] | None = None,
     ) -> tuple[Hidden, Hidden]:
         """Return the next (h, c); without a state, the last ones are zero."""
-        h, c = state or (x.new_zeros(len(x), self.features),) * 2
+        h, c = state or (x.new_zeros(x.shape[0], self.features),) * 2
         i, f, g, o = (self.from_input(x) + self.from_hidden(h)).chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c

@@ -133,13 +133,16 @@ def _fits(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         return number or (isinstance(value, Tensor) and value.ndim == 0)
     if origin in SEQUENCES:
-        as_many = origin is not tuple or ... in inner or len(value) == len(inner)
-        return isinstance(value, Sequence) and not isinstance(value, str) and as_many
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return False
+        return origin is not tuple or ... in inner or len(value) == len(inner)
     return not isinstance(origin, type) or isinstance(value, origin)
 
 
 def _parts(value: Any, origin: Any, inner: tuple[Any, ...]) -> Iterable[tuple[Any, Any, Any]]:
     """Return key, value and type of each part of a sequence or a dictionary."""
+    if not inner:
+        return ()
     if origin in (dict, Mapping):
         return [(key, part, inner[1]) for key, part in value.items()]
     if origin in SEQUENCES:

@@ -263,11 +263,11 @@ def test_each_public_function_refuses_a_wrong_type_and_shape_before_it_runs(name
     for wronged, parameter in parameters.items():
         for value in wrong(parameter.annotation):
             given: dict[str, Any] = dict.fromkeys(parameters, anything) | {wronged: value}
-            several = [p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
             given |= {p: Anything() for p in parameters if p in ("self", "cls")}
-            args = [given.pop(p) for p in parameters if p in ("self", "cls", *several)]
+            named = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
+            args = [given[p] for p in parameters if p not in named]
             with pytest.raises(ValueError, match=rf"^{wronged}(\[.*\])* must be ") as caught:
-                function(*args, **given)
+                function(*args, **{p: given[p] for p in named})
             assert caught.traceback[-1].name in ("call", "_compare"), "it ran"
 
 
