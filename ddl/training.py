@@ -98,7 +98,7 @@ def fit(
     at_least_1(epochs=epochs)
     positive(learning_rate=learning_rate)
     if isinstance(batches, str):
-        raise ValueError(f"batches must be batches, got the text {batches!r}")
+        raise ValueError("batches must be an iterable of batches, got a string")
     if len(batches) == 0:
         raise ValueError("batches must not be empty")
     _check_learns(model, optimizer)
