@@ -207,15 +207,16 @@ def read_idx(path: Path) -> Tensor:
     """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes.
 
     Raises:
-        ValueError: If it is no gzip file, no IDX file, or its sizes are not those of its content.
+        ValueError: If it is not a gzip file or not an IDX file, or its sizes are not those of its
+            content.
     """
     try:
         raw = gzip.decompress(path.read_bytes())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no whole gzip file: {error}") from error
+        raise ValueError(f"{path} is not a whole gzip file: {error}") from error
     start = 4 + 4 * raw[3] if len(raw) > 3 else 4  # where the header ends
     if raw[:3] != b"\0\0\x08" or len(raw) < start:  # 8 stands for unsigned bytes
-        raise ValueError(f"{path} is no IDX file of bytes: it starts with {raw[:4]!r}")
+        raise ValueError(f"{path} is not an IDX file of bytes: it starts with {raw[:4]!r}")
     shape = np.frombuffer(raw[4:start], ">u4").tolist()
     if math.prod(shape) != len(raw) - start:
         raise ValueError(f"{path} claims the shape {shape}, but holds {len(raw) - start} bytes")
@@ -259,4 +260,4 @@ def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
-        raise ValueError(f"{path} is no batch of CIFAR-10: {error}") from error
+        raise ValueError(f"{path} is not a batch of CIFAR-10: {error}") from error

@@ -83,11 +83,14 @@ def _annotated(given: Mapping[str, Any], signature: inspect.Signature) -> Iterab
 
 def _compare(annotated: Iterable[tuple[str, Any, Any]], owner: Any) -> None:
     """Raise a ValueError for the first argument that does not fit, or not those before it."""
-    tensors = []
+    tensors: list[str] = []
     with jaxtyped("context"):  # in which an axis has one size
         for name, value, kind in annotated:
-            if misfit := _misfit(name, value, kind, owner):
-                raise ValueError(misfit + (f" beside {', '.join(tensors)}" if tensors else ""))
+            misfit = _misfit(name, value, kind, owner)
+            if misfit and tensors and isinstance(value, Tensor):
+                misfit += f" beside {', '.join(tensors)}"
+            if misfit:
+                raise ValueError(misfit)
             if isinstance(value, Tensor):
                 tensors.append(f"{name} of shape {tuple(value.shape)}")
 
@@ -95,7 +98,7 @@ def _compare(annotated: Iterable[tuple[str, Any, Any]], owner: Any) -> None:
 def _misfit(name: str, value: Any, kind: Any, owner: Any) -> str:
     """Return what is wrong with a value, or with the first wrong part of it, or nothing."""
     if "{" in getattr(kind, "dim_str", ""):
-        kind = kind.dtype[Tensor, kind.dim_str.format(self=owner)]
+        kind = _sized(kind.dtype, kind.dim_str.format(self=owner))
     origin, inner = _parsed(kind)
     if isinstance(value, Proxy):  # stands for any value in torch.fx.symbolic_trace
         return ""
@@ -112,7 +115,12 @@ def _misfit(name: str, value: Any, kind: Any, owner: Any) -> str:
     return f"{name} must be {_words(kind)}, got {_described(value)}"
 
 
-@functools.cache
+@functools.lru_cache
+def _sized(dtype: Any, axes: str) -> Any:
+    return dtype[Tensor, axes]
+
+
+@functools.lru_cache
 def _parsed(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return what a type is, and of which types: a union, say, of its choices."""
     if choices := getattr(kind, "__constraints__", ()):  # a type variable's

@@ -131,7 +131,7 @@ def test_smoke_size_checks_nothing(shown: list, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bad_input() -> None:
-    with pytest.raises(ValueError, match="needs must be 'MNIST', .*, got 'ImageNet'"):
+    with pytest.raises(ValueError, match=r"needs must be 'MNIST', .*, got 'ImageNet'"):
         claim("x", 1.0, below=2.0, needs="ImageNet")
     with pytest.raises(ValueError, match=r"measured 1\.0 needs a range"):
         claim("x", 1.0)

@@ -110,7 +110,7 @@ REFUSED: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
      f" of shape (8,){BOTH}"),
     ((X, Y), {"mask": X[0, :, :27] > 0}, "mask must be a boolean tensor of shape (*#batch, height"
      f", width), got bool of shape (1, 27, 28){BOTH}"),
-    ((X, Y), {"scale": "2"}, f"scale must be a number, got '2'{BOTH}"),
+    ((X, Y), {"scale": "2"}, "scale must be a number, got '2'"),
     ((X, Y), {"scale": True}, "scale must be a number, got True"),
     ((X, Y), {"steps": 2.5}, "steps must be an integer, got 2.5"),
     ((X, Y), {"log": "z"}, "log must be one of '', 'x', got 'z'"),
@@ -130,7 +130,7 @@ def test_a_mistake_is_named_in_one_line_before_anything_runs(
     args: tuple[Any, ...], kwargs: dict[str, Any], message: str
 ) -> None:
     ran.clear()
-    with pytest.raises(ValueError, match="^" + re.escape(message)) as caught:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as caught:
         loss(*args, **kwargs)
     assert "\n" not in str(caught.value)
     assert ran == []

@@ -247,7 +247,7 @@ def test_unet_refuses_wrong_settings() -> None:
 
 
 def test_unet_refuses_unknown_skips() -> None:
-    with pytest.raises(ValueError, match="skips must be one of .*, got 'residual'"):
+    with pytest.raises(ValueError, match=r"skips must be one of .*, got 'residual'"):
         UNet(skips="residual")  # pyright: ignore[reportArgumentType]
 
 
