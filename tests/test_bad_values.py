@@ -151,7 +151,7 @@ HEARS: list[tuple[Callable[[], Any], str]] = [
     (lambda: interactive.interactive("a b"), "name must be letters, digits and _, got 'a b'"),
     (lambda: interactive.to_onnx(torch.relu, [draw(3)]), "model must be a model or a method of"),
     (lambda: stream().rows(-1), "step must be at least 0, got -1"),
-    (lambda: workshop.connect("float16"), "precision must be one of float32, bf16, got 'float16'"),
+    (lambda: workshop.connect("float16"), "precision must be one of 'float32', 'bf16', got"),
     (
         lambda: results.write(FOLDER / "r.json", a_run(), {"loss": float("nan")}, 1.0),
         "scores must be finite, got another number for loss",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -267,14 +267,12 @@ def _go_to(step: int, schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
 
 
 @checked
-def connect(precision: str) -> Fabric:
+def connect(precision: Literal["float32", "bf16"]) -> Fabric:
     """Return the run's device and processes.
 
     Started plainly, a run is one process on one device. torchrun, or ``fabric run``, which
     calls it, says by environment variables how many there are, and on how many machines.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     machines = int(os.environ.get("WORLD_SIZE", "1")) // here
     if here * machines == 1:
