@@ -12,10 +12,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ddl.gating import softmax_gate
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32, readable
 
 
+@checked
 def scaled_dot_product_attention(
     query: Float[Tensor, "*batch queries features"],
     key: Float[Tensor, "*batch keys features"],
@@ -35,42 +36,21 @@ def scaled_dot_product_attention(
         What each query has read, and its weights, which sum to 1 over the keys.
 
     Raises:
-        ValueError: If queries and keys differ in length, keys and values in number,
-            the mask does not fit, or it leaves a query nothing to look at. A mask on a GPU
-            is not looked into: there such a query gets NaN.
+        ValueError: If the mask leaves a query nothing to look at. A mask on a GPU is not
+            looked into: there such a query gets NaN.
 
     Source: Vaswani et al., Attention Is All You Need (2017), equation 1,
         arXiv:1706.03762.
     """
-    _check(query, key, value, mask)
+    if mask is not None and readable(mask) and not mask.any(dim=-1).all():
+        raise ValueError("mask must leave every query at least one key, got a row without")
     scores = at_least_float32(query) @ at_least_float32(key).mT / math.sqrt(query.shape[-1])
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)  # exp(-inf) is 0: no weight at all
     return softmax_gate(scores, value)
 
 
-def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
-    for name, tensor in (("query", query), ("key", key), ("value", value)):
-        if tensor.ndim < 2:
-            raise ValueError(f"{name} must have at least 2 dimensions, got {tensor.ndim}")
-    queries, d = query.shape[-2:]
-    keys = key.shape[-2]
-    if key.shape[-1] != d:
-        raise ValueError(f"key must have the query's {d} features, got {key.shape[-1]}")
-    if value.shape[-2] != keys:
-        raise ValueError(f"value must hold a row for each of {keys} keys, got {value.shape[-2]}")
-    if mask is None:
-        return
-    if mask.dtype != torch.bool:
-        raise ValueError(f"mask must be boolean, True where to look, got {mask.dtype}")
-    if mask.shape[-2:] != (queries, keys):
-        raise ValueError(
-            f"mask must end in {queries} queries and {keys} keys, got {tuple(mask.shape)}"
-        )
-    if readable(mask) and not mask.any(dim=-1).all():
-        raise ValueError("mask must leave every query at least one key, got a row without")
-
-
+@checked
 def causal_mask(length: int) -> Bool[Tensor, "length length"]:
     """Return the mask under which no position looks at a later one.
 
@@ -89,6 +69,7 @@ def causal_mask(length: int) -> Bool[Tensor, "length length"]:
     return torch.ones(length, length, dtype=torch.bool).tril()
 
 
+@checked
 def sinusoidal_positions(length: int, features: int) -> Float[Tensor, "length features"]:
     r"""Return waves that tell positions apart, one row for each position.
 
@@ -126,38 +107,35 @@ class MultiHeadAttention(nn.Module):
         heads: Number of heads; each has ``features / heads`` features.
 
     Raises:
-        ValueError: If a size is less than 1, ``features`` is no multiple of ``heads``,
-            or the input has another number of features.
+        ValueError: If a size is less than 1 or ``features`` is no multiple of ``heads``.
 
     Source: Vaswani et al. (2017), section 3.2.2, arXiv:1706.03762; with biases, as in
         torch, where the paper has none.
     """
 
+    @checked
     def __init__(self, features: int, heads: int) -> None:
         super().__init__()
         at_least_1(features=features, heads=heads)
         if features % heads:
             raise ValueError(f"features must be a multiple of {heads} heads, got {features}")
-        self.heads = heads
+        self.features, self.heads = features, heads
         self.query = nn.Linear(features, features)  # W^Q of all heads, one below the other
         self.key = nn.Linear(features, features)
         self.value = nn.Linear(features, features)
         self.output = nn.Linear(features, features)  # W^O
 
+    @checked
     def forward(
         self,
-        x: Float[Tensor, "batch length features"],
+        x: Float[Tensor, "batch length {self.features}"],
         *,
         mask: Bool[Tensor, "*#batch length length"] | None = None,
     ) -> tuple[
-        Float[Tensor, "batch length features"], Float[Tensor, "batch {self.heads} length length"]
+        Float[Tensor, "batch length {self.features}"],
+        Float[Tensor, "batch {self.heads} length length"],
     ]:
         """Return the new features and each head's weights; a mask may differ by sequence."""
-        if x.ndim != 3 or x.shape[-1] != self.query.in_features:
-            raise ValueError(
-                f"x must have the shape (batch, length, {self.query.in_features}), "
-                f"got {tuple(x.shape)}"
-            )
         if mask is not None and mask.ndim == 3:
             mask = mask[:, None]  # the same for all heads
         q, k, v = (self._split(layer(x)) for layer in (self.query, self.key, self.value))
@@ -190,9 +168,11 @@ class TransformerBlock(nn.Module):
         Normalization in the Transformer Architecture (2020), arXiv:2002.04745.
     """
 
+    @checked
     def __init__(self, features: int, heads: int, *, hidden: int) -> None:
         super().__init__()
         at_least_1(hidden=hidden)
+        self.features = features
         self.attention = MultiHeadAttention(features, heads)
         self.norm_1 = nn.LayerNorm(features)
         self.norm_2 = nn.LayerNorm(features)
@@ -200,16 +180,14 @@ class TransformerBlock(nn.Module):
             nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, features)
         )
 
+    @checked
     def forward(
         self,
-        x: Float[Tensor, "batch length features"],
+        x: Float[Tensor, "batch length {self.features}"],
         *,
         mask: Bool[Tensor, "*#batch length length"] | None = None,
-    ) -> Float[Tensor, "batch length features"]:
+    ) -> Float[Tensor, "batch length {self.features}"]:
         """Return features of the same shape."""
         read, _ = self.attention(self.norm_1(x), mask=mask)
         x = x + read
         return x + self.mlp(self.norm_2(x))
-
-
-guard(globals())

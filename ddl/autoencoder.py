@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 
+@checked
 @dataclass(frozen=True)
 class PCA:
     r"""The linear autoencoder of least error, found without training.
@@ -41,6 +42,7 @@ class PCA:
     eigenvalues: Float[Tensor, "rank"]
 
     @classmethod
+    @checked
     def fit(cls, x: Float[Tensor, "count features"], dimensions: int) -> "PCA":
         """Find the widest directions of data.
 
@@ -59,6 +61,7 @@ class PCA:
         largest = components.gather(1, components.abs().argmax(dim=1, keepdim=True))
         return cls(mean, components * largest.sign(), spread.square() / len(x))
 
+    @checked
     def first(self, dimensions: int) -> "PCA":
         """Return the PCA that keeps only the first directions: the same as fitting it anew.
 
@@ -70,15 +73,18 @@ class PCA:
             raise ValueError(f"dimensions must be between 1 and {kept}, got {dimensions}")
         return type(self)(self.mean, self.components[:dimensions], self.eigenvalues)
 
+    @checked
     def encode(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch latent"]:
         """Return the code: the coordinates along the directions, from the mean."""
         return (x - self.mean) @ self.components.T
 
+    @checked
     def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch features"]:
         """Return the vector with these coordinates."""
         return z @ self.components + self.mean
 
 
+@checked
 def principal_angles(
     a: Float[Tensor, "rows features"], b: Float[Tensor, "others features"]
 ) -> Float[Tensor, "least"]:
@@ -91,35 +97,30 @@ def principal_angles(
         a: Rows that span the first subspace, linearly independent.
         b: Rows that span the second.
 
-    Raises:
-        ValueError: If rows live in spaces of different dimension.
-
     Source: Björck and Golub, Numerical methods for computing angles between linear
         subspaces (1973).
     """
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"b must have {a.shape[1]} columns like a, got {b.shape[1]}")
     bases = [torch.linalg.qr(rows.double().T).Q for rows in (a, b)]
     cosines = torch.linalg.svdvals(bases[0].T @ bases[1])
     return cosines.clamp(max=1).arccos().rad2deg().to(a.dtype)
 
 
+@checked
 def nearest(
     x: Float[Tensor, "batch features"], points: Float[Tensor, "count features"]
 ) -> Int[Tensor, "batch"]:
     """Return for each row of ``x`` which of ``points`` is nearest to it.
 
     Raises:
-        ValueError: If ``x`` and ``points`` have different numbers of features, or hold NaN.
+        ValueError: If ``x`` or ``points`` hold NaN.
     """
-    if x.shape[1] != points.shape[1]:
-        raise ValueError(f"points must have {x.shape[1]} features like x, got {points.shape[1]}")
     for name, rows in (("x", x), ("points", points)):
         if rows.isnan().any():
             raise ValueError(f"{name} must not hold NaN, to which nothing is near")
     return torch.cdist(x, points).argmin(dim=1)
 
 
+@checked
 @dataclass(frozen=True)
 class KMeans:
     r"""An autoencoder whose code is one of k choices, :math:`\log_2 k` bits.
@@ -135,6 +136,7 @@ class KMeans:
     centroids: Float[Tensor, "clusters features"]
 
     @classmethod
+    @checked
     def fit(
         cls,
         x: Float[Tensor, "count features"],
@@ -164,6 +166,7 @@ class KMeans:
             means = means.step(x)
         return means
 
+    @checked
     def step(self, x: Float[Tensor, "batch features"]) -> "KMeans":
         """Move each centroid to the mean of the rows that chose it; unchosen ones stay."""
         code = self.encode(x)
@@ -171,10 +174,12 @@ class KMeans:
         counts = code.bincount(minlength=len(self.centroids))[:, None]
         return type(self)(torch.where(counts > 0, sums / counts.clamp(min=1), self.centroids))
 
+    @checked
     def encode(self, x: Float[Tensor, "batch features"]) -> Int[Tensor, "batch"]:
         """Return the number of the nearest centroid."""
         return nearest(x, self.centroids)
 
+    @checked
     def decode(self, z: Int[Tensor, "batch"]) -> Float[Tensor, "batch features"]:
         """Return the centroids with these numbers."""
         return self.centroids[z]
@@ -193,21 +198,32 @@ class LinearAutoencoder(nn.Module):
     Source: Bourlard and Kamp (1988): its best weights span the space that PCA finds.
     """
 
+    @checked
     def __init__(self, features: int, latent: int) -> None:
         super().__init__()
         at_least_1(features=features, latent=latent)
+        self.features, self.latent = features, latent
         self.encoder = nn.Linear(features, latent)
         self.decoder = nn.Linear(latent, features)
 
-    def encode(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch latent"]:
+    @checked
+    def encode(
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> Float[Tensor, "batch {self.latent}"]:
         """Return the code, f(x)."""
         return self.encoder(x)
 
-    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch features"]:
+    @checked
+    def decode(
+        self, z: Float[Tensor, "batch {self.latent}"]
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return what the code stands for, g(z)."""
         return self.decoder(z)
 
-    def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
+    @checked
+    def forward(
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return the reconstruction, g(f(x))."""
         return self.decode(self.encode(x))
 
@@ -224,12 +240,13 @@ class ConvAutoencoder(nn.Module):
         channels: Channels of all maps between.
 
     Raises:
-        ValueError: If a size is less than 1, or images or codes have another shape.
+        ValueError: If a size is less than 1.
 
     Source: Brefeld and Majumder, Deep Learning, Leuphana (2024), after Fleuret: latent 8,
         channels 32, 112,457 parameters.
     """
 
+    @checked
     def __init__(self, latent: int = 8, channels: int = 32) -> None:
         super().__init__()
         at_least_1(latent=latent, channels=channels)
@@ -258,23 +275,19 @@ class ConvAutoencoder(nn.Module):
             nn.ConvTranspose2d(c, 1, 5),  # → 28
         )
 
+    @checked
     def encode(
         self, images: Float[Tensor, "batch 1 28 28"]
     ) -> Float[Tensor, "batch {self.latent}"]:
         """Return the codes, f(x)."""
-        if images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"images must be (batch, 1, 28, 28), got {tuple(images.shape)}")
         return self.encoder(images).flatten(1)
 
-    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
+    @checked
+    def decode(self, z: Float[Tensor, "batch {self.latent}"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the images that codes stand for, g(z)."""
-        if z.shape[1:] != (self.latent,):
-            raise ValueError(f"z must be (batch, {self.latent}), got {tuple(z.shape)}")
         return self.decoder(z[:, :, None, None])
 
+    @checked
     def forward(self, images: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the reconstructions, g(f(x))."""
         return self.decode(self.encode(images))
-
-
-guard(globals())

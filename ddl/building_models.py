@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -32,6 +32,7 @@ class Node:
     Source: Keras calls it a symbolic tensor, Chollet et al., keras.io, The Functional API.
     """
 
+    @checked
     def __init__(self, layer: Callable[..., Tensor] | None = None, *reads: "Node") -> None:
         if layer is None and reads:
             raise ValueError(f"reads must be empty without a layer, got {len(reads)} nodes")
@@ -41,6 +42,7 @@ class Node:
         self.reads = reads
 
 
+@checked
 def path_to(output: Node, inputs: Sequence[Node]) -> list[Node]:
     """Return the nodes that lead from the inputs to the output, each after all that it reads.
 
@@ -85,6 +87,7 @@ class Graph(nn.Module):
         path(s) to connect the input(s) to output(s)".
     """
 
+    @checked
     def __init__(self, inputs: Sequence[Node], output: Node) -> None:
         super().__init__()
         self.inputs, self.output = list(inputs), output
@@ -92,6 +95,7 @@ class Graph(nn.Module):
         # Registered, so that torch finds their parameters; a shared layer counts once.
         self.layers = nn.ModuleList(n.layer for n in self.order if isinstance(n.layer, nn.Module))
 
+    @checked
     def forward(self, *values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return the value of the output node."""
         if len(values) != len(self.inputs):
@@ -102,6 +106,7 @@ class Graph(nn.Module):
         return known[self.output]
 
 
+@checked
 def dense_from_keras(
     kernel: Float[Tensor, "features units"], bias: Float[Tensor, "units"]
 ) -> nn.Linear:
@@ -112,15 +117,12 @@ def dense_from_keras(
     Args:
         kernel: First of the layer's ``get_weights()``.
         bias: Second of them.
-
-    Raises:
-        ValueError: If the kernel has other than 2 axes or another number of units than the bias.
     """
-    _check(kernel, bias, axes=2, units=-1)
     features, units = kernel.shape
     return _filled(nn.Linear(features, units), kernel.T, bias)
 
 
+@checked
 def conv_from_keras(
     kernel: Float[Tensor, "height width channels filters"],
     bias: Float[Tensor, "filters"],
@@ -136,10 +138,8 @@ def conv_from_keras(
             size, 0 for its ``"valid"``.
 
     Raises:
-        ValueError: If the kernel has other than 4 axes or another number of filters than
-            the bias, or ``padding`` is negative.
+        ValueError: If ``padding`` is negative.
     """
-    _check(kernel, bias, axes=4, units=-1)
     if padding < 0:
         raise ValueError(f"padding must not be negative, got {padding}")
     height, width, channels, filters = kernel.shape
@@ -147,6 +147,7 @@ def conv_from_keras(
     return _filled(layer, kernel.permute(3, 2, 0, 1), bias)
 
 
+@checked
 def conv_transpose_from_keras(
     kernel: Float[Tensor, "height width filters channels"],
     bias: Float[Tensor, "filters"],
@@ -161,11 +162,9 @@ def conv_transpose_from_keras(
         stride: Distance between the stamps, at most the kernel's height and width.
 
     Raises:
-        ValueError: If the kernel has other than 4 axes or another number of filters than
-            the bias, or ``stride`` is below 1 or above the kernel's size, where Keras
-            appends pixels that torch does not.
+        ValueError: If ``stride`` is below 1 or above the kernel's size, where Keras appends
+            pixels that torch does not.
     """
-    _check(kernel, bias, axes=4, units=-2)
     height, width, filters, channels = kernel.shape
     if not 1 <= stride <= min(height, width):
         raise ValueError(f"stride must be between 1 and {min(height, width)}, got {stride}")
@@ -173,6 +172,7 @@ def conv_transpose_from_keras(
     return _filled(layer, kernel.permute(3, 2, 0, 1), bias)
 
 
+@checked
 def channels_first_rows(
     kernel: Float[Tensor, "features units"], *, channels: int
 ) -> Float[Tensor, "features units"]:
@@ -197,14 +197,6 @@ def channels_first_rows(
     return by_pixel.transpose(0, 1).reshape(features, units)
 
 
-def _check(kernel: Tensor, bias: Tensor, *, axes: int, units: int) -> None:
-    if kernel.ndim != axes:
-        raise ValueError(f"kernel must have {axes} axes, got shape {tuple(kernel.shape)}")
-    if bias.shape != (kernel.shape[units],):
-        wanted, got = (kernel.shape[units],), tuple(bias.shape)
-        raise ValueError(f"bias must have shape {wanted}, got {got}")
-
-
 def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
     """Copy weights into a layer, which takes their device and number type."""
     layer = layer.to(weight)
@@ -213,6 +205,3 @@ def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
         if layer.bias is not None:
             layer.bias.copy_(bias)
     return layer
-
-
-guard(globals())

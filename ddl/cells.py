@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 CHUNK = 32  # images drawn at once: 32 x 4096 pixels x 36 points are 19 MB
 
@@ -35,6 +35,7 @@ LIGHT = 0.22  # how much one side of an image is brighter than the other
 NOISE = 0.11  # standard deviation for each pixel
 
 
+@checked
 def draw_cells(
     count: int, *, size: int = 64, generator: torch.Generator
 ) -> tuple[Float[Tensor, "count 1 size size"], Bool[Tensor, "count 1 size size"]]:
@@ -141,6 +142,3 @@ def _smooth(
     direction, phase = 2 * math.pi * torch.rand(2, count, 1, 1, generator=generator)
     wave = torch.cat([direction.cos(), direction.sin()], dim=1) * math.pi / WAVELENGTH
     return (0.5 + 0.5 * torch.sin(pixels @ wave + phase)).squeeze(2)
-
-
-guard(globals())

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ddl.inputs import finite, guard
+from ddl.inputs import checked, finite
 from ddl.settings import scale
 
 CLAIM_MIME = "application/vnd.ddl.claim+json"
@@ -28,6 +28,7 @@ class ClaimError(AssertionError):
     """A claim that does not hold in this run."""
 
 
+@checked
 @dataclass(frozen=True)
 class Claim:
     """A claim as the page shows it and the ledger lists it.
@@ -140,6 +141,7 @@ def _number(value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
+@checked
 def show_value(value: Any) -> str:
     """Return a value as a card shows it: four significant digits, thousands separated."""
     if isinstance(value, bool):
@@ -160,6 +162,7 @@ def _parts(values: Sequence[Any]) -> str:
     return ", ".join(str(v) if type(v) is int else show_value(v) for v in values)
 
 
+@checked
 def claim(
     statement: str,
     measured: Any,
@@ -238,6 +241,7 @@ def claim(
         raise ClaimError(f"{statement}: measured {result.measured}, accepted {accepted}")
 
 
+@checked
 def say(markdown: str) -> None:
     """Show a sentence whose numbers this run computed.
 
@@ -256,6 +260,7 @@ def _is_here(needs: str) -> bool:
     return data.digits_are_real() if needs == "MNIST" else data.cifar10_is_here()
 
 
+@checked
 def show(text: str, rich: dict[str, Any]) -> None:
     """Display in a notebook; print the text elsewhere.
 
@@ -274,6 +279,3 @@ def show(text: str, rich: dict[str, Any]) -> None:
         return
     json.dumps(rich)  # fail here, not in the kernel's message thread
     display({"text/plain": text, **rich}, raw=True)
-
-
-guard(globals(), acts=True)

@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.upsampling import conv_output_size
 
 
+@checked
 def conv2d(
     x: Float[Tensor, "batch channels height width"],
     weight: Float[Tensor, "filters channels kernel_h kernel_w"],
@@ -41,13 +42,8 @@ def conv2d(
         Images of size `ddl.upsampling.conv_output_size` along each axis.
 
     Raises:
-        ValueError: If ranks, channels or a setting do not fit.
+        ValueError: If a setting does not fit.
     """
-    for name, tensor in (("x", x), ("weight", weight)):
-        if tensor.ndim != 4:
-            raise ValueError(f"{name} must have 4 dimensions, got {tensor.ndim}")
-    if x.shape[1] != weight.shape[1]:
-        raise ValueError(f"x must have {weight.shape[1]} channels, got {x.shape[1]}")
     (batch, _, height, width), (filters, _, *taps) = x.shape, weight.shape
     settings = {"stride": stride, "padding": padding, "dilation": dilation}
     out_h, out_w = (
@@ -65,6 +61,7 @@ def conv2d(
     return y
 
 
+@checked
 @dataclass(frozen=True)
 class Cost:
     """Weights of convolutions and their multiply-adds for one image; biases are left out."""
@@ -76,6 +73,7 @@ class Cost:
         return Cost(self.parameters + other.parameters, self.multiply_adds + other.multiply_adds)
 
 
+@checked
 def conv_cost(in_channels: int, out_channels: int, *, kernel: int, height: int, width: int) -> Cost:
     """Return what one convolution costs.
 
@@ -99,6 +97,7 @@ def conv_cost(in_channels: int, out_channels: int, *, kernel: int, height: int, 
     return Cost(weights, weights * height * width)
 
 
+@checked
 def cost_of(model: nn.Module, x: Float[Tensor, "batch channels height width"]) -> Cost:
     """Run a model and add up what its two-dimensional convolutions cost for one image.
 
@@ -144,17 +143,20 @@ class ReducedConv(nn.Module):
     there a ReLU stands between the two.
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, *, middle: int, kernel: int) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, out_channels=out_channels)
         at_least_1(middle=middle, kernel=kernel)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, got {kernel}")
+        self.in_channels = in_channels
         self.reduce = nn.Conv2d(in_channels, middle, 1, bias=False)
         self.conv = nn.Conv2d(middle, out_channels, kernel, padding=kernel // 2, bias=False)
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> Float[Tensor, "batch filters height width"]:
         """Mix the channels of each pixel, then look around."""
         return self.conv(self.reduce(x))
@@ -164,6 +166,7 @@ class ReducedConv(nn.Module):
         return torch.einsum("fmuv,mc->fcuv", self.conv.weight, self.reduce.weight[:, :, 0, 0])
 
 
+@checked
 def lost_share(maps: Float[Tensor, "batch channels height width"], *, middle: int) -> float:
     r"""Return the share of the maps' energy that no pair of 1x1 convolutions can keep.
 
@@ -179,13 +182,11 @@ def lost_share(maps: Float[Tensor, "batch channels height width"], *, middle: in
         0 if the maps live in ``middle`` dimensions, at most 1.
 
     Raises:
-        ValueError: If ``maps`` is not four-dimensional or all zero, or ``middle`` is not between
-            1 and its channels.
+        ValueError: If ``maps`` is all zero or not finite, or ``middle`` is not between 1 and its
+            channels.
 
     Source: Eckart and Young, The approximation of one matrix by another of lower rank (1936).
     """
-    if maps.ndim != 4:
-        raise ValueError(f"maps must have 4 dimensions, got {maps.ndim}")
     if not maps.isfinite().all():
         raise ValueError("maps must be finite, got NaN or infinity")
     if not 1 <= middle <= maps.shape[1]:
@@ -212,9 +213,11 @@ class InceptionNaive(nn.Module):
     Source: Szegedy et al., Going Deeper with Convolutions (2015), figure 2(a), arXiv:1409.4842.
     """
 
+    @checked
     def __init__(self, in_channels: int, *, ones: int, threes: int, fives: int) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, ones=ones, threes=threes, fives=fives)
+        self.in_channels = in_channels
         self.branches = nn.ModuleList(
             [
                 _conv_relu(in_channels, ones, 1),
@@ -224,8 +227,9 @@ class InceptionNaive(nn.Module):
             ]
         )
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> Float[Tensor, "batch filters height width"]:
         """Stack the branches' channels."""
         return torch.cat([branch(x) for branch in self.branches], dim=1)
@@ -247,6 +251,7 @@ class InceptionReduced(nn.Module):
     Source: Szegedy et al., Going Deeper with Convolutions (2015), figure 2(b), arXiv:1409.4842.
     """
 
+    @checked
     def __init__(
         self,
         in_channels: int,
@@ -259,6 +264,7 @@ class InceptionReduced(nn.Module):
         super().__init__()
         at_least_1(in_channels=in_channels, ones=ones, pooled=pooled)
         at_least_1(threes=min(threes), fives=min(fives))
+        self.in_channels = in_channels
         pooling = nn.MaxPool2d(3, stride=1, padding=1)
         self.branches = nn.ModuleList(
             [
@@ -269,8 +275,9 @@ class InceptionReduced(nn.Module):
             ]
         )
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> Float[Tensor, "batch filters height width"]:
         """Stack the branches' channels."""
         return torch.cat([branch(x) for branch in self.branches], dim=1)
@@ -280,6 +287,3 @@ def _conv_relu(in_channels: int, out_channels: int, kernel: int) -> nn.Sequentia
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2), nn.ReLU()
     )
-
-
-guard(globals())

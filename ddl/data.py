@@ -29,7 +29,7 @@ from torch import Tensor
 from ddl import datafiles
 from ddl.datafiles import DataUnavailableError
 from ddl.handwriting import draw_digits
-from ddl.inputs import at_least_1, guard, same_length
+from ddl.inputs import at_least_1, checked, same_length
 from ddl.settings import device, scale
 
 
@@ -40,6 +40,7 @@ class Split(NamedTuple):
     labels: Int[Tensor, "count"]
 
 
+@checked
 @dataclass(frozen=True)
 class Dataset:
     """A data set of labelled images, held whole in memory."""
@@ -68,6 +69,7 @@ class Batches:
             below 1, or the generator is not the CPU's.
     """
 
+    @checked
     def __init__(
         self, *tensors: Tensor, batch_size: int, generator: torch.Generator | None = None
     ) -> None:
@@ -92,6 +94,7 @@ class Batches:
             yield tuple(tensor[rows] for tensor in self.tensors)
 
 
+@checked
 def digits(train: int = 10_000, test: int = 2_000) -> Dataset:
     """Return handwritten digits: MNIST where it can be had, else drawn ones.
 
@@ -135,6 +138,7 @@ def _mnist_is_here(place: str) -> bool:
     return True
 
 
+@checked
 def mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
     """Return the first images of MNIST, 28x28, one channel, ten digits.
 
@@ -148,6 +152,7 @@ def mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
     return _idx_dataset("MNIST", datafiles.MNIST_MD5, datafiles.MNIST_MIRRORS, train, test)
 
 
+@checked
 def fashion_mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
     """Return the first images of Fashion-MNIST, 28x28, one channel, ten kinds of clothing.
 
@@ -163,6 +168,7 @@ def fashion_mnist(train: int = 60_000, test: int = 10_000) -> Dataset:
     )
 
 
+@checked
 def cifar10(train: int = 50_000, test: int = 10_000) -> Dataset:
     """Return the first images of CIFAR-10, 32x32, three channels, ten classes.
 
@@ -251,6 +257,3 @@ def _read_cifar(paths: list[Path], count: int) -> Split:
         if not missing:
             break
     return Split(torch.cat(images).view(-1, 3, 32, 32).float() / 255, torch.cat(labels))
-
-
-guard(globals(), acts=True)

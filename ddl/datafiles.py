@@ -27,7 +27,7 @@ import requests
 import torch
 from torch import Tensor
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 SECONDS = 5  # until an unanswered mirror counts as out of reach
 SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes
@@ -71,11 +71,13 @@ class DataUnavailableError(RuntimeError):
     """A data set that is neither here nor within reach."""
 
 
+@checked
 def md5_of(path: Path) -> str:
     """Return the MD5 of a file, the check that the data sets' authors publish."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+@checked
 def local(folder: str, name: str, md5: str) -> Path | None:
     """Return the file in ``DDL_DATA`` or in the cache, or None; never a damaged one."""
     given = os.environ.get("DDL_DATA", "")
@@ -126,6 +128,7 @@ class _Pace:
         pass
 
 
+@checked
 def download(folder: str, name: str, md5: str, mirrors: tuple[str, ...]) -> Path:
     """Fetch a file into the cache; pooch writes beside it and moves it into place when checked.
 
@@ -190,6 +193,7 @@ def _write_whole(path: Path, content: bytes) -> None:
         written.replace(path)
 
 
+@checked
 def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> dict[str, Path]:
     """Return the files of a data set in MNIST's layout, fetched where they are not here."""
     return {
@@ -198,19 +202,21 @@ def idx_files(folder: str, md5s: dict[str, str], mirrors: tuple[str, ...]) -> di
     }
 
 
+@checked
 def read_idx(path: Path) -> Tensor:
     """Read an IDX file: two zero bytes, type, rank, big-endian sizes, then the bytes.
 
     Raises:
-        ValueError: If it is no gzip file, no IDX file, or its sizes are not those of its content.
+        ValueError: If it is not a gzip file or not an IDX file, or its sizes are not those of its
+            content.
     """
     try:
         raw = gzip.decompress(path.read_bytes())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no whole gzip file: {error}") from error
+        raise ValueError(f"{path} is not a whole gzip file: {error}") from error
     start = 4 + 4 * raw[3] if len(raw) > 3 else 4  # where the header ends
     if raw[:3] != b"\0\0\x08" or len(raw) < start:  # 8 stands for unsigned bytes
-        raise ValueError(f"{path} is no IDX file of bytes: it starts with {raw[:4]!r}")
+        raise ValueError(f"{path} is not an IDX file of bytes: it starts with {raw[:4]!r}")
     shape = np.frombuffer(raw[4:start], ">u4").tolist()
     if math.prod(shape) != len(raw) - start:
         raise ValueError(f"{path} claims the shape {shape}, but holds {len(raw) - start} bytes")
@@ -232,6 +238,7 @@ class _ArraysOnly(pickle.Unpickler):
         return self.KNOWN[global_name]
 
 
+@checked
 def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
     """Read one of CIFAR-10's batches: a pickle of a dictionary with an array and a list.
 
@@ -253,7 +260,4 @@ def read_cifar_batch(path: Path) -> tuple[Tensor, Tensor]:
     except OSError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
-        raise ValueError(f"{path} is no batch of CIFAR-10: {error}") from error
-
-
-guard(globals(), acts=True)
+        raise ValueError(f"{path} is not a batch of CIFAR-10: {error}") from error

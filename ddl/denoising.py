@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32
 
 
+@checked
 def ternary_noise(
     images: Float[Tensor, "*shape"], *, generator: torch.Generator
 ) -> Float[Tensor, "*shape"]:
@@ -31,6 +32,7 @@ def ternary_noise(
     return (2 * torch.rand(images.shape, generator=generator) - 1).round().to(images)
 
 
+@checked
 def add_noise(
     images: Float[Tensor, "*shape"], noise: Float[Tensor, "*shape"], amount: float = 1.0
 ) -> Float[Tensor, "*shape"]:
@@ -42,12 +44,8 @@ def add_noise(
         amount: How much of it, from 0 (none) to 1 (all).
 
     Raises:
-        ValueError: If shapes differ or ``amount`` is outside [0, 1].
+        ValueError: If ``amount`` is outside [0, 1].
     """
-    if images.shape != noise.shape:
-        raise ValueError(
-            f"noise must have the shape of images, {tuple(images.shape)}, got {tuple(noise.shape)}"
-        )
     if not 0 <= amount <= 1:
         raise ValueError(f"amount must be between 0 and 1, got {amount}")
     return (images + amount * noise).clamp(0, 1)
@@ -72,6 +70,7 @@ class DenoisingAutoencoder(nn.Module):
         public notebook: filters 64 and 128, bottleneck 16, 185,873 parameters.
     """
 
+    @checked
     def __init__(self, *, filters: int = 64, bottleneck: int = 16, skips: bool) -> None:
         super().__init__()
         at_least_1(filters=filters, bottleneck=bottleneck)
@@ -88,17 +87,17 @@ class DenoisingAutoencoder(nn.Module):
                 nn.init.xavier_uniform_(layer.weight)  # Keras' default, part of the recipe
                 nn.init.zeros_(layer.bias)
 
+    @checked
     def forward(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the probability that each clean pixel is white."""
         return torch.sigmoid(self.logits(x))
 
+    @checked
     def logits(self, x: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the log odds that each clean pixel is white.
 
         In sixteen bits a loss is computed from these: a probability near 1 is rounded to 1.
         """
-        if x.shape[1:] != (1, 28, 28):
-            raise ValueError(f"x must have shape (batch, 1, 28, 28), got {tuple(x.shape)}")
         e28 = F.relu(self.encode_28(x))
         e14 = F.relu(self.encode_14(F.max_pool2d(e28, 2)))
         code = F.relu(self.narrow(F.max_pool2d(e14, 2)))  # bottleneck x 7 x 7
@@ -109,6 +108,7 @@ class DenoisingAutoencoder(nn.Module):
         return self.decode_28(d28)
 
 
+@checked
 def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
     r"""Return the smallest binary cross-entropy any prediction of these images can have.
 
@@ -132,6 +132,7 @@ def entropy_floor(images: Float[Tensor, "*shape"]) -> float:
     return F.binary_cross_entropy(images, images).item()
 
 
+@checked
 @torch.no_grad()
 def feed_back(
     model: nn.Module, images: Float[Tensor, "batch 1 28 28"], passes: int
@@ -155,6 +156,3 @@ def feed_back(
         images = model(images)
         outputs.append(images)
     return outputs
-
-
-guard(globals())

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32, readable
 
 Data = Float[Tensor, "batch *shape"]  # points, images, codes: whatever is diffused
@@ -39,9 +39,8 @@ class NoiseSchedule(nn.Module):
         alpha_bar: :math:`\bar\alpha_t`, the product of the alphas up to t.
 
     Raises:
-        ValueError: If ``betas`` is empty, not one-dimensional or not between 0 and 1; in the
-            methods, if a t is out of range (on a GPU, CUDA's check of an index says so) or
-            does not come one for each example.
+        ValueError: If ``betas`` is empty or not between 0 and 1; in the methods, if a t is out
+            of range (on a GPU, CUDA's check of an index says so).
 
     Source: Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models (2020),
         arXiv:2006.11239.
@@ -51,9 +50,10 @@ class NoiseSchedule(nn.Module):
     alphas: Tensor
     alpha_bar: Tensor
 
+    @checked
     def __init__(self, betas: Float[Tensor, " steps"]) -> None:
         super().__init__()
-        if betas.ndim != 1 or len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
+        if len(betas) == 0 or not bool(((betas > 0) & (betas < 1)).all()):
             raise ValueError(f"betas must be a list of values between 0 and 1, got {betas}")
         self.steps = len(betas)
         self.register_buffer("betas", torch.cat([betas.new_zeros(1), betas]).double())
@@ -69,15 +69,15 @@ class NoiseSchedule(nn.Module):
 
         return super()._apply(exact, recurse)
 
+    @checked
     def at(self, values: Float[Tensor, " _"], t: Steps, x: Data) -> Float[Tensor, "batch *ones"]:
         """Return ``values[t]`` in the shape and place to multiply ``x``, at least float32."""
-        if t.shape != x.shape[:1]:
-            raise ValueError(f"t must hold {len(x)} steps, one an example, got {tuple(t.shape)}")
         if readable(t) and bool(((t < 0) | (t > self.steps)).any()):
             raise ValueError(f"t must lie in 0 to {self.steps}, got {t.min()} to {t.max()}")
         chosen = values.to(t.device).index_select(0, t)  # refuses a negative t, which [t] takes
         return chosen.to(at_least_float32(x)).reshape(-1, *[1] * (x.ndim - 1))
 
+    @checked
     def q_sample(self, x0: Data, t: Steps, noise: Data) -> Data:
         r"""Jump from clean data to step t in one go.
 
@@ -88,6 +88,7 @@ class NoiseSchedule(nn.Module):
         a = self.at(self.alpha_bar, t, x0)
         return (a.sqrt() * x0 + (1 - a).sqrt() * noise).to(x0.dtype)
 
+    @checked
     def draw(self, x0: Data, *, generator: torch.Generator) -> tuple[Data, Steps, Data]:
         """Draw what a noise predictor learns from: for each example a step and its noise.
 
@@ -102,11 +103,13 @@ class NoiseSchedule(nn.Module):
         noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype).to(x0.device)
         return self.q_sample(x0, t, noise), t, noise
 
+    @checked
     def predict_x0(self, x_t: Data, t: Steps, noise: Data) -> Data:
         r"""Take all noise out at once, `q_sample` solved for :math:`x_0`."""
         a = self.at(self.alpha_bar, t, x_t)
         return ((x_t - (1 - a).sqrt() * noise) / a.sqrt()).to(x_t.dtype)
 
+    @checked
     def ddpm_step(self, x_t: Data, t: Steps, predicted_noise: Data, noise: Data) -> Data:
         r"""Go back from t to t - 1: remove a little noise, add less of a fresh one.
 
@@ -127,6 +130,7 @@ class NoiseSchedule(nn.Module):
         mean = (x_t - beta / rest.sqrt() * predicted_noise) / alpha.sqrt()
         return (mean + (beta * rest_before / rest).sqrt() * noise).to(x_t.dtype)
 
+    @checked
     def ddim_step(self, x_t: Data, t: Steps, t_prev: Steps, predicted_noise: Data) -> Data:
         """Go back from t to any earlier step: take all noise out, put the same back, less of it.
 
@@ -139,6 +143,7 @@ class NoiseSchedule(nn.Module):
         return self.q_sample(x0, t_prev, predicted_noise).to(x_t.dtype)
 
 
+@checked
 def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -> NoiseSchedule:
     r"""Return the schedule whose :math:`\beta_t` rises on a straight line.
 
@@ -151,6 +156,7 @@ def linear_schedule(steps: int = 1000, start: float = 1e-4, end: float = 0.02) -
     return NoiseSchedule(torch.linspace(start, end, steps, dtype=torch.float64))
 
 
+@checked
 def cosine_schedule(steps: int = 1000) -> NoiseSchedule:
     r"""Return the schedule with :math:`\bar\alpha_t \propto \cos^2\frac{\pi}{2}\frac{t/T+s}{1+s}`.
 
@@ -170,13 +176,10 @@ def cosine_schedule(steps: int = 1000) -> NoiseSchedule:
     return NoiseSchedule((1 - curve[1:] / curve[:-1]).clamp(max=0.999))
 
 
+@checked
 @torch.no_grad()
 def ddpm_sample(
-    model: NoiseModel,
-    schedule: NoiseSchedule,
-    x_T: Data,  # noqa: N803
-    *,
-    generator: torch.Generator,
+    model: NoiseModel, schedule: NoiseSchedule, x_T: Data, *, generator: torch.Generator
 ) -> Data:
     """Walk from noise to data in T steps, with fresh noise in each but the last.
 
@@ -194,14 +197,9 @@ def ddpm_sample(
     return x
 
 
+@checked
 @torch.no_grad()
-def ddim_sample(
-    model: NoiseModel,
-    schedule: NoiseSchedule,
-    x_T: Data,  # noqa: N803
-    *,
-    steps: int,
-) -> Data:
+def ddim_sample(model: NoiseModel, schedule: NoiseSchedule, x_T: Data, *, steps: int) -> Data:
     """Walk from noise to data in ``steps`` equal strides from T to 0, without fresh noise.
 
     Args:
@@ -223,6 +221,7 @@ def ddim_sample(
     return x
 
 
+@checked
 def timestep_embedding(t: Steps, size: int) -> Float[Tensor, "batch size"]:
     """Turn a step into sines, then cosines, of wavelengths from 2 pi to 20,000 pi.
 
@@ -259,13 +258,13 @@ class ExactNoise(nn.Module):
         weights: Probability of each Gaussian; equal without.
 
     Raises:
-        ValueError: If ``std`` is negative or ``weights`` are not one for each mean, none
-            negative, of sum 1.
+        ValueError: If ``std`` is negative, a weight is, or their sum is not 1.
     """
 
     means: Tensor
     weights: Tensor
 
+    @checked
     def __init__(
         self,
         schedule: NoiseSchedule,
@@ -277,15 +276,18 @@ class ExactNoise(nn.Module):
         if not std >= 0:
             raise ValueError(f"std must not be negative, got {std}")
         weights = means.new_full((len(means),), 1 / len(means)) if weights is None else weights
-        if len(weights) != len(means) or bool((weights < 0).any()) or abs(weights.sum() - 1) > 1e-6:
+        if bool((weights < 0).any()) or abs(weights.sum() - 1) > 1e-6:
             raise ValueError(
                 f"weights must be {len(means)} probabilities of sum 1, got {weights.tolist()}"
             )
-        self.schedule, self.std = schedule, std
+        self.schedule, self.features, self.std = schedule, means.shape[1], std
         self.register_buffer("means", means)
         self.register_buffer("weights", weights)
 
-    def forward(self, x: Float[Tensor, "batch features"], t: Steps) -> Float[Tensor, "batch _"]:
+    @checked
+    def forward(
+        self, x: Float[Tensor, "batch {self.features}"], t: Steps
+    ) -> Float[Tensor, "batch {self.features}"]:
         """Return the expected noise at each point."""
         a = self.schedule.at(self.schedule.alpha_bar, t, x)
         variance = a * self.std**2 + 1 - a
@@ -293,6 +295,3 @@ class ExactNoise(nn.Module):
         logits = self.weights.to(a).log() - offsets.square().sum(-1) / (2 * variance)
         mean_offset = (logits.softmax(-1)[:, :, None] * offsets).sum(1)
         return ((1 - a).sqrt() / variance * mean_offset).to(x.dtype)
-
-
-guard(globals())

@@ -11,9 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
+
+Hidden = Float[Tensor, "batch {self.features}"]  # an LSTM's h or c
 
 
+@checked
 def logistic_unit(
     x: Float[Tensor, "..."], weight: float | Tensor, bias: float | Tensor = 0.0
 ) -> Float[Tensor, "..."]:
@@ -32,6 +35,7 @@ def logistic_unit(
     return torch.sigmoid(bias + weight * x)
 
 
+@checked
 def gate(
     values: Float[Tensor, "*shape"], logits: Float[Tensor, "*shape"]
 ) -> Float[Tensor, "*shape"]:
@@ -41,17 +45,9 @@ def gate(
         values: What passes.
         logits: One number for each value: far below 0 closes, far above 0 opens.
 
-    Raises:
-        ValueError: If the shapes differ.
-
     Source: Dauphin et al., Language Modeling with Gated Convolutional Networks
         (2016), equation 1, arXiv:1612.08083.
     """
-    if logits.shape != values.shape:
-        raise ValueError(
-            f"logits must have the shape of values, {tuple(values.shape)}, "
-            f"got {tuple(logits.shape)}"
-        )
     return values * torch.sigmoid(logits)
 
 
@@ -63,29 +59,31 @@ class Highway(nn.Module):
         gate_bias: Initial bias of the gate ``T``; negative favours carrying ``x``.
 
     Raises:
-        ValueError: If ``features`` is less than 1, or the input has another number.
+        ValueError: If ``features`` is less than 1.
 
     Source: Srivastava et al., Highway Networks (2015), arXiv:1505.00387.
     """
 
+    @checked
     def __init__(self, features: int, *, gate_bias: float = -1.0) -> None:
         super().__init__()
         at_least_1(features=features)
+        self.features = features
         self.transform = nn.Linear(features, features)  # W_H, b_H
         self.gate = nn.Linear(features, features)  # W_T, b_T
         nn.init.constant_(self.gate.bias, gate_bias)
 
-    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+    @checked
+    def forward(
+        self, x: Float[Tensor, "*batch {self.features}"]
+    ) -> Float[Tensor, "*batch {self.features}"]:
         """Return a mixture, feature by feature, of a new layer's output and the input."""
-        if x.shape[-1] != self.transform.in_features:
-            raise ValueError(
-                f"x must have {self.transform.in_features} features, got {x.shape[-1]}"
-            )
         h = torch.relu(self.transform(x))
         t = torch.sigmoid(self.gate(x))
         return t * h + (1 - t) * x
 
 
+@checked
 def softmax_gate(
     scores: Float[Tensor, "*batch queries choices"],
     values: Float[Tensor, "*batch choices features"],
@@ -99,16 +97,9 @@ def softmax_gate(
     Returns:
         The mixed values, and the weights, which are positive and sum to 1 over the choices.
 
-    Raises:
-        ValueError: If there is not one value for each score.
-
     Source: Vaswani et al., Attention Is All You Need (2017), equation 1,
         arXiv:1706.03762, with the scores given.
     """
-    if scores.shape[-1] != values.shape[-2]:
-        raise ValueError(
-            f"values must hold a row for each of {scores.shape[-1]} choices, got {values.shape[-2]}"
-        )
     weights = torch.softmax(scores, dim=-1).to(values.dtype)
     return weights @ values, weights
 
@@ -130,20 +121,20 @@ class LSTMCell(nn.Module):
             both are half open, as with zero biases.
 
     Raises:
-        ValueError: If a size is less than 1, ``memory`` is not above 1, or the input
-            has another number of features.
+        ValueError: If a size is less than 1 or ``memory`` is not above 1.
 
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory (1997), with the forget
         gate of Gers et al. (2000); ``memory`` after Tallec and Ollivier, Can Recurrent
         Neural Networks Warp Time? (2018), arXiv:1804.11188, who draw one for each feature.
     """
 
+    @checked
     def __init__(self, inputs: int, features: int, *, memory: float = 2.0) -> None:
         super().__init__()
         at_least_1(inputs=inputs, features=features)
         if not memory > 1:
             raise ValueError(f"memory must be above 1, got {memory}")
-        self.features = features
+        self.inputs, self.features = inputs, features
         self.from_input = nn.Linear(inputs, 4 * features)  # rows in torch's order: i, f, g, o
         self.from_hidden = nn.Linear(features, 4 * features, bias=False)
         openness = math.log(memory - 1)  # its logistic is 1 - 1 / memory
@@ -152,21 +143,14 @@ class LSTMCell(nn.Module):
         with torch.no_grad():
             self.from_input.bias.copy_(bias.flatten())
 
+    @checked
     def forward(
         self,
-        x: Float[Tensor, "batch inputs"],
-        state: tuple[Float[Tensor, "batch features"], Float[Tensor, "batch features"]]
-        | None = None,
-    ) -> tuple[Float[Tensor, "batch features"], Float[Tensor, "batch features"]]:
+        x: Float[Tensor, "batch {self.inputs}"],
+        state: tuple[Hidden, Hidden] | None = None,
+    ) -> tuple[Hidden, Hidden]:
         """Return the next (h, c); without a state, the last ones are zero."""
-        if x.shape[-1] != self.from_input.in_features:
-            raise ValueError(
-                f"x must have {self.from_input.in_features} features, got {x.shape[-1]}"
-            )
-        h, c = state or (x.new_zeros(len(x), self.features),) * 2
+        h, c = state or (x.new_zeros(x.shape[0], self.features),) * 2
         i, f, g, o = (self.from_input(x) + self.from_hidden(h)).chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
-
-
-guard(globals())

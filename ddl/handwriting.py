@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 # How people write digits, from memory and on ten-by-ten paper. The point "xy" lies in column x
 # and row y, counted from the top left. A stroke is a smooth curve through its points; a point
@@ -132,6 +132,7 @@ PRESSURE = 0.15  # part of the radius that comes and goes along the line
 SHARPEST, SOFTEST = 0.9, 1.3  # width of the line's grey edge
 
 
+@checked
 def draw_digits(
     labels: Int[Tensor, "count"], *, generator: torch.Generator
 ) -> Float[Tensor, "count 1 28 28"]:
@@ -293,6 +294,3 @@ def _centre(images: Float[Tensor, "count 28 28"]) -> Float[Tensor, "count 28 28"
     rows = (axis + down.round().long().clamp(-room, room)[:, None]) % SIDE
     columns = (axis + right.round().long().clamp(-room, room)[:, None]) % SIDE
     return images[torch.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
-
-
-guard(globals())

@@ -1,9 +1,8 @@
 r"""How noise becomes an image: a U-Net that predicts noise, told the time and the digit.
 
 Residual blocks, self-attention, skips by concatenation and resizing come from earlier
-chapters; the step t and the class are added inside the residual blocks. Guidance, an average
-of the weights, a shorter walk and a split of images into coarse and fine are what a page
-needs to sample, and to see what is decided when.
+chapters; the step t and the class are added inside the residual blocks. For sampling there are
+guidance, averaged weights, a shorter walk, and a split of images into coarse and fine.
 """
 
 import copy
@@ -15,12 +14,13 @@ from torch.nn import functional as F
 
 from ddl.attention import MultiHeadAttention
 from ddl.diffusion import NoiseModel, NoiseSchedule, Steps, timestep_embedding
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32, readable
 from ddl.upsampling import ResizeConv
 
 Images = Float[Tensor, "batch 1 height width"]
-Maps = Float[Tensor, "batch channels height width"]
+Maps = Float[Tensor, "batch _ height width"]
+Bands = Float[Tensor, "*batch height width"]
 Labels = Int[Tensor, " batch"]
 GROUPS = 8  # of each group normalisation
 
@@ -32,9 +32,8 @@ class TimedResidualBlock(nn.Module):
         y = S x + \mathrm{conv}_2\big(\phi(\mathrm{conv}_1(\phi(x)) + W c)\big), \qquad
         \phi(h) = \mathrm{silu}(\mathrm{norm}(h))
 
-    The condition c, one vector an image, shifts all pixels of a channel alike. The last
-    convolution starts at zero, so that the block starts as its shortcut: S is the identity,
-    or a 1x1 convolution where the number of channels changes.
+    The condition c, one vector an image, shifts all pixels of a channel alike. S is the identity,
+    or a 1x1 convolution to other channels; with the last convolution at zero the block starts so.
 
     Args:
         in_channels: Channels of the input, a multiple of 8.
@@ -47,6 +46,7 @@ class TimedResidualBlock(nn.Module):
     Source: Ho et al. (2020), appendix B, arXiv:2006.11239, without dropout.
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, features: int) -> None:
         super().__init__()
         for name, value in (("in_channels", in_channels), ("out_channels", out_channels)):
@@ -62,9 +62,8 @@ class TimedResidualBlock(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1)
         nn.init.zeros_(self.conv_2.weight)
 
-    def forward(
-        self, x: Maps, c: Float[Tensor, "batch features"]
-    ) -> Float[Tensor, "batch out height width"]:
+    @checked
+    def forward(self, x: Maps, c: Float[Tensor, "batch features"]) -> Maps:
         """Return maps of the same height and width."""
         h = self.conv_1(F.silu(self.norm_1(x)))
         h = h + self.condition(c)[:, :, None, None]
@@ -79,11 +78,13 @@ class PixelAttention(nn.Module):
         heads: Number of attention heads.
     """
 
+    @checked
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(GROUPS, channels)
         self.attention = MultiHeadAttention(channels, heads)
 
+    @checked
     def forward(self, x: Maps) -> Maps:
         """Return maps of the same shape."""
         pixels = self.norm(x).flatten(2).mT  # batch height*width channels
@@ -118,6 +119,7 @@ class UNet(nn.Module):
         (2022), arXiv:2202.00512.
     """
 
+    @checked
     def __init__(self, schedule: NoiseSchedule, *, channels: int = 24, classes: int = 10) -> None:
         super().__init__()
         at_least_1(classes=classes)
@@ -139,18 +141,19 @@ class UNet(nn.Module):
             nn.GroupNorm(GROUPS, c), nn.SiLU(), nn.Conv2d(c, 1, 3, padding=1)
         )
 
+    @checked
     def forward(self, x: Images, t: Steps, labels: Labels | None = None) -> Images:
         """Return the predicted noise; without labels, no image is told its class."""
         if x.shape[2] % 2 or x.shape[3] % 2:
             raise ValueError(f"x must have an even height and width, got {tuple(x.shape)}")
-        if labels is None:
-            labels = torch.full_like(t, self.classes)
+        labels = torch.full_like(t, self.classes) if labels is None else labels
         if readable(labels) and ((labels < 0) | (labels > self.classes)).any():
             raise ValueError(f"labels must lie in 0 to {self.classes}, got {labels.tolist()}")
         alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
         known = (1 - alpha_bar).sqrt() * x
         return (known + alpha_bar.sqrt() * self.velocity(x, t, labels)).to(x.dtype)
 
+    @checked
     def velocity(self, x: Images, t: Steps, labels: Labels) -> Images:
         """Return the network's own answer v, from checked inputs."""
         waves = timestep_embedding(t, self.channels).to(x)
@@ -163,6 +166,7 @@ class UNet(nn.Module):
         return self.read_out(h)
 
 
+@checked
 def drop_labels(
     labels: Labels, *, share: float, nothing: int, generator: torch.Generator
 ) -> Labels:
@@ -188,6 +192,7 @@ def drop_labels(
     return torch.where(dropped.to(labels.device), nothing, labels)
 
 
+@checked
 def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     r"""Return a noise model of ``(x, t)`` that asks for classes, more strongly than was learnt.
 
@@ -202,10 +207,8 @@ def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     """
 
     def predict(x: Images, t: Steps) -> Images:
-        told = model(x, t, labels)
-        if guidance == 0:
-            return told  # half the work
-        return (1 + guidance) * told - guidance * model(x, t)
+        told = model(x, t, labels)  # without guidance, that is all the work
+        return told if guidance == 0 else (1 + guidance) * told - guidance * model(x, t)
 
     return predict
 
@@ -226,10 +229,10 @@ class MovingAverage:
     Raises:
         ValueError: If ``decay`` is not in [0, 1).
 
-    Source: Ho et al. (2020), appendix B, with decay 0.9999 over 800,000 steps; the start is
-        that of TensorFlow's ExponentialMovingAverage.
+    Source: Ho et al. (2020), appendix B, decay 0.9999; early on TensorFlow's moving average.
     """
 
+    @checked
     def __init__(self, model: nn.Module, *, decay: float) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be between 0 and 1, got {decay}")
@@ -238,6 +241,7 @@ class MovingAverage:
             kept.data = at_least_float32(kept.data)
         self.decay, self.updates = decay, 0
 
+    @checked
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the model's weights after a training step."""
@@ -249,6 +253,7 @@ class MovingAverage:
             kept.data = buffer.to(kept.dtype, copy=True)
 
 
+@checked
 def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Tensor, " stops"]]:
     r"""Return a schedule of fewer steps that has the same noise where it stops.
 
@@ -265,8 +270,7 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
     Raises:
         ValueError: If ``steps`` is not between 1 and T.
 
-    Source: Nichol and Dhariwal, Improved Denoising Diffusion Probabilistic Models (2021),
-        equation 19, arXiv:2102.09672.
+    Source: Nichol and Dhariwal (2021), equation 19, arXiv:2102.09672.
     """
     if not 1 <= steps <= schedule.steps:
         raise ValueError(f"steps must lie in 1 to {schedule.steps}, got {steps}")
@@ -275,9 +279,8 @@ def respaced(schedule: NoiseSchedule, steps: int) -> tuple[NoiseSchedule, Int[Te
     return NoiseSchedule(1 - kept[1:] / kept[:-1]), stops
 
 
-def split_bands(
-    images: Float[Tensor, "*batch height width"], cutoff: float
-) -> tuple[Float[Tensor, "*batch height width"], Float[Tensor, "*batch height width"]]:
+@checked
+def split_bands(images: Bands, cutoff: float) -> tuple[Bands, Bands]:
     """Split images into coarse and fine: waves of low and of high frequency.
 
     The two add up to the image and are orthogonal, so their energies add up as well.
@@ -295,6 +298,3 @@ def split_bands(
     down, across = (torch.fft.fftfreq(n, 1 / n, device=images.device) for n in images.shape[-2:])
     coarse = torch.fft.ifft2(waves * ((down[:, None] ** 2 + across**2).sqrt() <= cutoff)).real
     return coarse, images - coarse
-
-
-guard(globals())

@@ -1,38 +1,186 @@
-"""What a function answers to arguments that do not fit: a `ValueError` that names one of them.
+"""`inputs` validates arguments: what a signature says is compared before the function runs.
 
-Kinds and axes of arguments stand in the signatures. `guard` compares them there, so that a
-function keeps to its subject. Where a function says itself what is wrong, its words are kept:
-one that only computes runs first, and is corrected afterwards. One that acts (trains, draws,
-shows, writes) must not begin with what does not fit, so ``guard(globals(), acts=True)``
-compares before it runs.
+Types and shapes stand in the signature, once, and `checked` above it compares them. Values, a
+probability for instance, are checked by the function itself; `at_least_1` and its like help.
 """
 
 import functools
 import inspect
 import math
 import numbers
-import re
 import reprlib
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import torch
 from jaxtyping import jaxtyped
 from torch import Tensor
+from torch.fx import Proxy
 
+Checked = TypeVar("Checked", bound=Callable[..., Any])
+SEQUENCES = (list, tuple, Sequence)
 WORDS = {
-    int: "an integer",
-    float: "a number",
-    str: "a text",
-    bool: "True or False",
-    Any: "anything",
+    "int": "an integer",
+    "float": "a number",
+    "str": "a string",
+    "bool": "True or False",
+    "type": "a class",
+    "Callable": "a function",
+    "Module": "a torch.nn.Module",
+    "Generator": "a torch.Generator",
+    "ndarray": "a NumPy array",
+    "Mapping": "a dict",
+    "Sequence": "a list or tuple",
 }
-# How torch refuses. A subclass, such as that for memory running out, says something else.
-REFUSALS = (
-    *(RuntimeError, TypeError, ValueError, IndexError, ZeroDivisionError, NotImplementedError),
-    torch.linalg.LinAlgError,  # pyright: ignore[reportPrivateImportUsage]
-)
+
+
+def checked(function: Checked) -> Checked:
+    """Compare arguments with the signature before the function runs.
+
+    It stands above a function or method, or above a dataclass, whose ``__init__`` is written
+    nowhere. Shapes are jaxtyping's: axes of one name have one size in a call, those of a
+    dataclass's own fields among them, and ``{self.latent}`` is a size that a module keeps.
+    Nothing is compared while torch compiles or exports. What the function itself raises, and
+    Python's error for a missing or unknown argument, stay as they are.
+
+    Raises:
+        ValueError: In the call, if an argument has another type or shape. The message names
+            it, what was expected and what came.
+    """
+    if isinstance(function, type):
+        function.__init__ = checked(function.__init__)
+        return function  # pyright: ignore[reportReturnType]
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True  # IPython and pytest leave this frame out
+        if not torch.compiler.is_compiling():
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:  # a missing or unknown argument: the call below says which
+                given = {}
+            _compare(_annotated(given, signature), given.get("self"))
+        return function(*args, **kwargs)
+
+    return call  # pyright: ignore[reportReturnType]
+
+
+def _annotated(given: Mapping[str, Any], signature: inspect.Signature) -> Iterable[Any]:
+    """Yield name, value and annotation, first of a dataclass's own fields."""
+    owner = given.get("self")
+    for name, field in getattr(owner, "__dataclass_fields__", {}).items():
+        if hasattr(owner, name):  # not yet in __init__
+            yield f"self.{name}", getattr(owner, name), field.type
+    for name, value in given.items():
+        parameter = signature.parameters[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            yield from ((f"{name}[{k}]", v, parameter.annotation) for k, v in enumerate(value))
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            yield name, value, parameter.annotation
+
+
+def _compare(annotated: Iterable[tuple[str, Any, Any]], owner: Any) -> None:
+    """Raise a ValueError for the first argument that does not fit, or not those before it."""
+    tensors: list[str] = []
+    with jaxtyped("context"):  # in which an axis has one size
+        for name, value, kind in annotated:
+            misfit = _misfit(name, value, kind, owner)
+            if misfit and tensors and isinstance(value, Tensor):
+                misfit += f" beside {', '.join(tensors)}"
+            if misfit:
+                raise ValueError(misfit)
+            if isinstance(value, Tensor):
+                tensors.append(f"{name} of shape {tuple(value.shape)}")
+
+
+def _misfit(name: str, value: Any, kind: Any, owner: Any) -> str:
+    """Return what is wrong with a value, or with the first wrong part of it, or nothing."""
+    if "{" in getattr(kind, "dim_str", ""):
+        kind = _sized(kind.dtype, kind.dim_str.format(self=owner))
+    origin, inner = _parsed(kind)
+    if isinstance(value, Proxy):  # stands for any value in torch.fx.symbolic_trace
+        return ""
+    if origin is Union:
+        choices = [choice for choice in inner if choice is not types.NoneType or value is None]
+        misfits = [_misfit(name, value, choice, owner) for choice in choices]
+        if "" in misfits or len(misfits) == 1:
+            return "" if "" in misfits else misfits[0]
+    elif _fits(value, origin, inner):
+        for key, part, kind_of_part in _parts(value, origin, inner):
+            if misfit := _misfit(f"{name}[{key!r}]", part, kind_of_part, owner):
+                return misfit
+        return ""
+    return f"{name} must be {_words(kind)}, got {_described(value)}"
+
+
+@functools.lru_cache
+def _sized(dtype: Any, axes: str) -> Any:
+    return dtype[Tensor, axes]
+
+
+@functools.lru_cache
+def _parsed(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a type is, and of which types: a union, say, of its choices."""
+    if choices := getattr(kind, "__constraints__", ()):  # a type variable's
+        return Union, choices
+    origin = get_origin(kind) or kind
+    return Union if origin is types.UnionType else origin, get_args(kind)
+
+
+def _fits(value: Any, origin: Any, inner: tuple[Any, ...]) -> bool:
+    """Compare a value, but not the parts of a sequence or a dictionary."""
+    if origin in (Any, inspect.Parameter.empty):
+        return True
+    if origin is Literal:
+        return value in inner
+    if origin is int:
+        return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if origin is float:
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        return number or (isinstance(value, Tensor) and value.ndim == 0)
+    if origin in SEQUENCES:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return False
+        return origin is not tuple or ... in inner or len(value) == len(inner)
+    return not isinstance(origin, type) or isinstance(value, origin)
+
+
+def _parts(value: Any, origin: Any, inner: tuple[Any, ...]) -> Iterable[tuple[Any, Any, Any]]:
+    """Return key, value and type of each part of a sequence or a dictionary."""
+    if not inner:
+        return ()
+    if origin in (dict, Mapping):
+        return [(key, part, inner[1]) for key, part in value.items()]
+    if origin in SEQUENCES:
+        each = inner if origin is tuple and ... not in inner else inner[:1] * len(value)
+        return [(k, *pair) for k, pair in enumerate(zip(value, each, strict=True))]
+    return ()
+
+
+def _words(kind: Any) -> str:
+    origin, inner = _parsed(kind)
+    if hasattr(kind, "dim_str"):
+        dtype = {"Float": "a float", "Int": "an integer", "Bool": "a boolean"}[kind.dtype.__name__]
+        return f"{dtype} tensor of shape ({', '.join(kind.dim_str.split())})"
+    if origin is Union:
+        return " or ".join(_words(choice) for choice in inner)
+    if origin is Literal:
+        return f"one of {', '.join(map(repr, inner))}"
+    if origin is tuple and ... not in inner:
+        return f"a list or tuple of {len(inner)}"
+    return WORDS.get(origin.__name__, f"a {origin.__name__}")
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    if value is None or isinstance(value, str | numbers.Number):
+        return reprlib.repr(value)
+    name = type(value).__name__
+    described = WORDS.get(name, f"a {name}")
+    return f"{described} of {len(value)}" if isinstance(value, list | tuple | dict) else described
 
 
 def at_least_1(**sizes: int) -> None:
@@ -69,161 +217,3 @@ def same_length(*tensors: Tensor) -> int:
     if not lengths[0]:
         raise ValueError("tensors must have at least one row, got none")
     return lengths[0]
-
-
-def guard(module: dict[str, Any], *, acts: bool = False) -> None:
-    """Guard the public functions, methods and constructors of a module.
-
-    Args:
-        module: Its ``globals()``.
-        acts: Whether arguments are compared before a function runs, not after.
-    """
-    for name, value in list(module.items()):
-        if name.startswith("_") or getattr(value, "__module__", "") != module["__name__"]:
-            continue
-        if inspect.isfunction(value):
-            module[name] = guarded(value, acts)
-        for key, method in list(vars(value).items()) if inspect.isclass(value) else ():
-            if key.startswith("_") and key != "__init__":
-                continue
-            if inspect.isfunction(method) and method.__module__ != "typing":  # a Protocol's
-                setattr(value, key, guarded(method, acts))
-            elif isinstance(method, classmethod):
-                setattr(value, key, classmethod(guarded(method.__func__, acts)))
-
-
-def guarded(function: Callable[..., Any], acts: bool = False) -> Callable[..., Any]:
-    """Return the function, which now compares its arguments with its signature."""
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():
-            return function(*args, **kwargs)
-        try:
-            given = list(_arguments(signature, signature.bind(*args, **kwargs).arguments))
-        except TypeError:  # too few or too many: Python's own words are best
-            return function(*args, **kwargs)
-        misfit = _misfit(given)
-        if misfit and acts:
-            raise ValueError(misfit)
-        try:
-            result = function(*args, **kwargs)
-        except Exception as error:
-            named = isinstance(error, ValueError) and _first_word(error) in signature.parameters
-            if misfit and not named:
-                raise ValueError(misfit) from error
-            shown = ", ".join(filter(None, (_tensors(given), _numbers(given))))
-            if named or not shown or not str(error) or type(error) not in REFUSALS:
-                raise
-            cause = error.__cause__ or error
-            unusable = f"{shown} cannot be used by {function.__qualname__}: {cause}"
-            raise ValueError(unusable) from cause
-        if misfit:
-            raise ValueError(misfit)
-        return result
-
-    return call
-
-
-def _first_word(error: Exception) -> str:
-    return (re.findall(r"\w+", str(error)) or [""])[0]
-
-
-def _arguments(
-    signature: inspect.Signature, given: dict[str, Any]
-) -> Iterator[tuple[str, Any, Any]]:
-    """Yield name, value and annotation, first of a dataclass's own fields: they share axes."""
-    for name, field in getattr(given.get("self"), "__dataclass_fields__", {}).items():
-        if hasattr(given["self"], name):  # not yet in __init__
-            yield f"self.{name}", getattr(given["self"], name), field.type
-    for name, value in given.items():
-        parameter = signature.parameters[name]
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            yield from ((f"{name}[{k}]", v, parameter.annotation) for k, v in enumerate(value))
-        elif parameter.kind is not parameter.VAR_KEYWORD:
-            yield name, value, parameter.annotation
-
-
-def _misfit(given: list[tuple[str, Any, Any]]) -> str:
-    """Return which argument is of another kind, or disagrees with those before it, if one does."""
-    with jaxtyped("context"):  # in which an axis has one size
-        for name, value, kind in given:
-            if not _fits(value, kind):
-                beside = _tensors([each for each in given if each[0] != name])
-                misfit = f"{name} must be {_words(kind)}, got {_described(value)}"
-                return f"{misfit} beside {beside}" if beside else misfit
-    return ""
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    origin, inner = get_origin(kind), get_args(kind)
-    if choices := _choices(kind):
-        return any(_fits(value, choice) for choice in choices)
-    if origin is Literal:
-        return value in inner
-    if origin in (Sequence, list, tuple) and ... not in inner:
-        if not isinstance(value, Sequence) or isinstance(value, str):
-            return False
-        each = inner if origin is tuple else inner * len(value)
-        return len(value) == len(each) and all(map(_fits, value, each))
-    if origin in (Mapping, dict):
-        if not isinstance(value, origin):
-            return False
-        return all(all(map(_fits, pair, inner)) for pair in value.items())
-    if kind is int:
-        return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if kind is float:
-        plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        return plain or (isinstance(value, Tensor) and value.ndim == 0)
-    known = origin or kind
-    anything = known in (Any, inspect.Parameter.empty) or not isinstance(known, type)
-    return anything or isinstance(value, known)  # pyright: ignore[reportArgumentType]
-
-
-def _choices(kind: Any) -> tuple[Any, ...]:
-    """Return the kinds between which a union or a type variable leaves the choice."""
-    if get_origin(kind) in (Union, types.UnionType):
-        return get_args(kind)
-    return getattr(kind, "__constraints__", ())
-
-
-def _words(kind: Any) -> str:
-    origin, inner = get_origin(kind), get_args(kind)
-    if hasattr(kind, "dim_str"):  # jaxtyping's
-        dtype = kind.__name__.split("[")[0].lower()
-        return f"{dtype} with the axes ({kind.dim_str.strip()})"
-    if choices := _choices(kind):
-        return " or ".join(map(_words, choices))
-    if origin is Literal:
-        return f"one of {', '.join(map(repr, inner))}"
-    if origin is tuple and ... not in inner:
-        each = list(dict.fromkeys(map(_words, inner)))
-        return f"{len(inner)} values, each {each[0]}" if len(each) == 1 else " and ".join(each)
-    if origin in (Mapping, dict):
-        return f"a mapping of {_words(inner[0])} to {_words(inner[1])}"
-    if origin in (Sequence, list):
-        return f"a sequence, each {_words(inner[0])}"
-    return WORDS.get(kind) or (origin or kind).__name__.removesuffix("Type")
-
-
-def _described(value: Any) -> str:
-    if not isinstance(value, Tensor):
-        return reprlib.repr(value)
-    place = "" if value.device.type == "cpu" else f" on {value.device}"
-    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}{place}"
-
-
-def _tensors(given: list[tuple[str, Any, Any]]) -> str:
-    """Return names, dtypes and sizes of the tensors."""
-    return ", ".join(f"{n} {_described(v)}" for n, v, _ in given if isinstance(v, Tensor))
-
-
-def _numbers(given: list[tuple[str, Any, Any]]) -> str:
-    """Return names and values of the numbers, unless an error may come of a caller's own code."""
-    others = [each for each in given if each[0] != "self"]
-    if any(callable(value) for _, value, _ in others):
-        return ""
-    return ", ".join(
-        f"{n} {v!r}" for n, v, _ in others if isinstance(v, numbers.Real | list | tuple)
-    )

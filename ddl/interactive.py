@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from ddl.claims import show
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 INTERACTIVE_MIME = "application/vnd.ddl.interactive+json"
 LARGEST = 2**20  # bytes of one model: a quarter of a million weights, as the lecture's largest
 
 
+@checked
 def interactive(
     name: str,
     *,
@@ -83,6 +84,7 @@ def _still(model: Callable[..., Tensor], name: str) -> nn.Module:
     return copy.deepcopy(module).cpu().eval()
 
 
+@checked
 def to_onnx(model: Callable[..., Tensor], example: Sequence[Tensor]) -> bytes:
     """Return a model as ONNX, for inputs of the sizes of ``example``.
 
@@ -161,6 +163,3 @@ def _plain(value: Any) -> Any:
     if value is not None and not isinstance(value, str | int):
         raise ValueError(f"data must hold numbers, texts, lists and tensors, got {value!r}")
     return value
-
-
-guard(globals(), acts=True)

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 
+@checked
 def interpolate(
     encode: Callable[[Tensor], Tensor],
     decode: Callable[[Tensor], Tensor],
@@ -35,19 +36,16 @@ def interpolate(
         alpha: How far along: 0 is the start, 1 the end.
 
     Raises:
-        ValueError: If there is not one end for each start, or ``alpha`` is outside [0, 1].
+        ValueError: If ``alpha`` is outside [0, 1].
 
     Source: Brefeld and Majumder, Deep Learning, Leuphana (2024), after Fleuret.
     """
-    if x.shape != other.shape:
-        raise ValueError(
-            f"other must have the shape of x, {tuple(x.shape)}, got {tuple(other.shape)}"
-        )
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
     return decode((1 - alpha) * encode(x) + alpha * encode(other))
 
 
+@checked
 @dataclass(frozen=True)
 class GaussianMixture:
     r"""A density over codes, :math:`p(z) = \sum_k w_k \, \mathcal{N}(z; \mu_k, C_k)`.
@@ -68,6 +66,7 @@ class GaussianMixture:
     covariances: Float[Tensor, "components latent latent"]
 
     @classmethod
+    @checked
     def gaussian(cls, z: Float[Tensor, "count latent"], *, diagonal: bool) -> "GaussianMixture":
         """Fit a single Gaussian: the mean, and the covariance or only its diagonal.
 
@@ -85,6 +84,7 @@ class GaussianMixture:
         return cls(z.new_ones(1), z.mean(0, keepdim=True), covariance[None])
 
     @classmethod
+    @checked
     def fit(
         cls,
         z: Float[Tensor, "count latent"],
@@ -120,6 +120,7 @@ class GaussianMixture:
             mixture = mixture.step(z)
         return mixture
 
+    @checked
     def step(self, z: Float[Tensor, "count latent"]) -> "GaussianMixture":
         r"""Take one step of expectation maximisation: it makes the codes more likely, or stays.
 
@@ -137,6 +138,7 @@ class GaussianMixture:
         least = 1e-4 * z.var(0).mean() * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
         return type(self)(counts / len(z), means, covariances + least)
 
+    @checked
     def log_joint(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch components"]:
         r"""Return :math:`\log w_k + \log \mathcal{N}(z; \mu_k, C_k)`, in nats."""
         roots = torch.linalg.cholesky(self.covariances)  # C = L L^T
@@ -147,16 +149,19 @@ class GaussianMixture:
         log_gaussian = -whitened.square().sum(-2) / 2 - log_volume[:, None] - constant
         return (self.weights.log()[:, None] + log_gaussian).T
 
+    @checked
     def log_prob(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch"]:
         """Return the log density at codes, in nats."""
         return self.log_joint(z).logsumexp(-1)
 
+    @checked
     def responsibilities(
         self, z: Float[Tensor, "batch latent"]
     ) -> Float[Tensor, "batch components"]:
         """Return how probable it is that each component has made each code."""
         return self.log_joint(z).softmax(-1)
 
+    @checked
     def sample(self, count: int, *, generator: torch.Generator) -> Float[Tensor, "count latent"]:
         r"""Draw codes: first a component, then :math:`\mu_k + L_k r` with standard normal r.
 
@@ -172,10 +177,11 @@ class GaussianMixture:
 
 
 def _check_count(z: Tensor) -> None:
-    if z.ndim != 2 or len(z) <= z.shape[1]:
+    if len(z) <= z.shape[1]:
         raise ValueError(f"z must have more rows than its columns, got {tuple(z.shape)}")
 
 
+@checked
 def shuffle_coordinates(
     z: Float[Tensor, "count latent"], *, generator: torch.Generator
 ) -> Float[Tensor, "count latent"]:
@@ -199,9 +205,10 @@ class StridedAutoencoder(nn.Module):
         latent: Numbers of a code.
 
     Raises:
-        ValueError: If ``latent`` is less than 1, or images or codes have another shape.
+        ValueError: If ``latent`` is less than 1.
     """
 
+    @checked
     def __init__(self, latent: int) -> None:
         super().__init__()
         at_least_1(latent=latent)
@@ -223,23 +230,19 @@ class StridedAutoencoder(nn.Module):
             nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),
         )
 
+    @checked
     def encode(
         self, images: Float[Tensor, "batch 1 28 28"]
     ) -> Float[Tensor, "batch {self.latent}"]:
         """Return the codes, f(x)."""
-        if images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"images must be (batch, 1, 28, 28), got {tuple(images.shape)}")
         return self.encoder(images)
 
-    def decode(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch 1 28 28"]:
+    @checked
+    def decode(self, z: Float[Tensor, "batch {self.latent}"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the images that codes stand for, g(z)."""
-        if z.shape[1:] != (self.latent,):
-            raise ValueError(f"z must be (batch, {self.latent}), got {tuple(z.shape)}")
         return self.decoder(z)
 
+    @checked
     def forward(self, images: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """Return the reconstructions, g(f(x))."""
         return self.decode(self.encode(images))
-
-
-guard(globals())

@@ -19,6 +19,8 @@ def readable(*tensors: Tensor) -> bool:
 
     A question about values on a GPU (is any label too large?) makes the CPU wait until the GPU
     has computed all that came before, and breaks the graph of `torch.compile`. So values are
-    checked where they are drawn or loaded, and shapes everywhere.
+    checked where they are drawn or loaded, and shapes everywhere. While a graph is traced, by
+    `torch.compile` or `torch.fx`, there are no values.
     """
-    return not torch.compiler.is_compiling() and all(x.device.type == "cpu" for x in tensors)
+    known = not torch.compiler.is_compiling() and all(isinstance(x, Tensor) for x in tensors)
+    return known and all(x.device.type == "cpu" for x in tensors)

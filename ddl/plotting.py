@@ -13,7 +13,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ddl.inputs import at_least_1, finite, guard
+from ddl.inputs import at_least_1, checked, finite
 
 # Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color, 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -49,6 +49,7 @@ def use_style() -> None:
     set_matplotlib_formats("retina")
 
 
+@checked
 def show_images(
     rows: Mapping[str, Tensor], *, columns: int = 8, vmin: float | None = 0, vmax: float | None = 1
 ) -> None:
@@ -86,6 +87,7 @@ def show_images(
     plt.show()
 
 
+@checked
 def show_curves(
     curves: Mapping[str, Sequence[float] | Tensor | np.ndarray],
     *,
@@ -139,6 +141,7 @@ def show_curves(
     plt.show()
 
 
+@checked
 def show_matrix(
     matrix: Tensor, *, axes: Axes | None = None, title: str = "", numbers: bool = True
 ) -> None:
@@ -205,6 +208,3 @@ def _line(name: str, values: Any) -> np.ndarray:
     if row.ndim != 1:
         raise ValueError(f"{name} must be one row of numbers, got the shape {row.shape}")
     return row
-
-
-guard(globals(), acts=True)

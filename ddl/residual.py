@@ -5,13 +5,14 @@ Both make He's networks for small images and for ImageNet here, and DenseNet sta
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 Images = Float[Tensor, "batch _ _ _"]  # batch channels height width
 
@@ -36,6 +37,7 @@ class PadShortcut(nn.Module):
     Source: He et al., Deep Residual Learning (2015), option A, arXiv:1512.03385.
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, stride=stride)
@@ -43,6 +45,7 @@ class PadShortcut(nn.Module):
             raise ValueError(f"in_channels must be at most {out_channels}, got {in_channels}")
         self.stride, self.extra = stride, out_channels - in_channels
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the pixels that stay, and zeros in the new channels."""
         return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
@@ -64,6 +67,7 @@ class PlainBlock(nn.Module):
 
     layers, expansion = 2, 1  # convolutions, and output channels for each of `channels`
 
+    @checked
     def __init__(self, in_channels: int, channels: int, *, stride: int = 1) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, channels=channels, stride=stride)
@@ -76,6 +80,7 @@ class PlainBlock(nn.Module):
             *_conv_norm(channels, channels, 3),
         )
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return what the branch makes of the input, and nothing of the input itself."""
         return torch.relu(self.branch(x))
@@ -95,6 +100,7 @@ class BasicBlock(PlainBlock):
     Source: He et al. (2015), equation 1 and figure 2.
     """
 
+    @checked
     def __init__(
         self, in_channels: int, channels: int, *, stride: int = 1, projection: bool = False
     ) -> None:
@@ -105,6 +111,7 @@ class BasicBlock(PlainBlock):
         else:
             self.shortcut = PadShortcut(in_channels, out_channels, stride=stride)
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the input, changed by what the branch makes of it."""
         return torch.relu(self.branch(x) + self.shortcut(x))
@@ -132,6 +139,7 @@ class Bottleneck(BasicBlock):
         )
 
 
+@checked
 def zero_last_gamma(model: nn.Module) -> None:
     """Set the scale of each block's last batch norm to 0, so that its branch returns 0.
 
@@ -139,8 +147,7 @@ def zero_last_gamma(model: nn.Module) -> None:
     """
     for block in model.modules():
         if isinstance(block, PlainBlock):
-            *_, last = block.branch.children()
-            nn.init.zeros_(last.get_parameter("weight"))
+            nn.init.zeros_(block.branch[-1].get_parameter("weight"))
 
 
 class StagedNet(nn.Module):
@@ -158,6 +165,7 @@ class StagedNet(nn.Module):
         ValueError: If ``repeats`` and ``widths`` differ in length or a size is less than 1.
     """
 
+    @checked
     def __init__(
         self,
         stem: nn.Module,
@@ -171,8 +179,8 @@ class StagedNet(nn.Module):
         super().__init__()
         if len(repeats) != len(widths):
             raise ValueError(f"repeats must hold {len(widths)} numbers, got {list(repeats)}")
-        counts = {f"repeats[{i}]": count for i, count in enumerate(repeats)}
-        at_least_1(classes=classes, widths=min(widths, default=0), **counts)
+        least = {"repeats": min(repeats, default=0), "widths": min(widths, default=0)}
+        at_least_1(classes=classes, **least)
         options = {"projection": True} if projection else {}
         self.stem, self.stages, in_channels = stem, nn.Sequential(), widths[0]
         for number, (count, width) in enumerate(zip(repeats, widths, strict=True)):
@@ -186,11 +194,13 @@ class StagedNet(nn.Module):
             if isinstance(module, nn.Conv2d):  # He's start
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @checked
     def forward(self, x: Images) -> Float[Tensor, "batch classes"]:
         """Return the logits: the head reads the mean over all positions."""
         return self.head(self.stages(self.stem(x)).mean((2, 3)))
 
 
+@checked
 def small_net(
     depth: int,
     block: type[PlainBlock] = BasicBlock,
@@ -203,8 +213,7 @@ def small_net(
     """Return He's network for small images: a 3x3 stem, n blocks a stage, a linear layer.
 
     Args:
-        depth: Layers with weights: 6n + 2 with three stages of two-layer blocks, 9n + 2 with
-            bottlenecks.
+        depth: Layers with weights: 6n + 2 in three stages of `BasicBlock`, 9n + 2 of `Bottleneck`.
         block: `PlainBlock`, `BasicBlock` or `Bottleneck`.
         widths: ``channels`` of each stage; the stem has as many as the first.
         image_channels: 3 for colours, 1 for grey.
@@ -224,29 +233,20 @@ def small_net(
     return StagedNet(stem, block, repeats=[count] * len(widths), widths=widths, classes=classes)
 
 
-def imagenet_resnet(depth: int) -> StagedNet:
+@checked
+def imagenet_resnet(depth: Literal[18, 34, 50, 101, 152]) -> StagedNet:
     """Return He's residual network for 224x224 images and 1,000 classes.
 
     Args:
         depth: 18 or 34, of basic blocks; 50, 101 or 152, of bottlenecks.
 
-    Raises:
-        ValueError: If there is no such network.
-
     Source: He et al. (2015), table 1, with projections where shapes differ (option B).
     """
-    table: dict[int, tuple[type[PlainBlock], list[int]]] = {
-        18: (BasicBlock, [2, 2, 2, 2]),
-        34: (BasicBlock, [3, 4, 6, 3]),
-        50: (Bottleneck, [3, 4, 6, 3]),
-        101: (Bottleneck, [3, 4, 23, 3]),
-        152: (Bottleneck, [3, 8, 36, 3]),
-    }
-    if depth not in table:
-        raise ValueError(f"depth must be one of {', '.join(map(str, table))}, got {depth}")
-    block, repeats = table[depth]
-    widths, stem = [64, 128, 256, 512], _imagenet_stem()
-    return StagedNet(stem, block, repeats=repeats, widths=widths, classes=1000, projection=True)
+    repeats = {18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3]}
+    repeats |= {101: [3, 4, 23, 3], 152: [3, 8, 36, 3]}
+    block, stem = BasicBlock if depth < 50 else Bottleneck, _imagenet_stem()
+    sizes = {"repeats": repeats[depth], "widths": [64, 128, 256, 512], "classes": 1000}
+    return StagedNet(stem, block, **sizes, projection=True)
 
 
 class DenseLayer(nn.Module):
@@ -258,6 +258,7 @@ class DenseLayer(nn.Module):
         arXiv:1608.06993. Batch norm and ReLU come before each convolution.
     """
 
+    @checked
     def __init__(self, in_channels: int, growth: int) -> None:
         super().__init__()
         at_least_1(in_channels=in_channels, growth=growth)
@@ -265,6 +266,7 @@ class DenseLayer(nn.Module):
             *_norm_conv(in_channels, 4 * growth, 1), *_norm_conv(4 * growth, growth, 3)
         )
 
+    @checked
     def forward(self, x: Images) -> Images:
         """Return the input's channels, then the new ones."""
         return torch.cat([x, self.branch(x)], dim=1)
@@ -295,6 +297,3 @@ def _imagenet_stem() -> nn.Sequential:
 
 def _norm_conv(in_channels: int, out_channels: int, kernel: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(in_channels), nn.ReLU(), _conv(in_channels, out_channels, kernel)]
-
-
-guard(globals())

@@ -13,10 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
-from ddl.inputs import guard
+from ddl.inputs import checked
 from ddl.training import fit
 
+Images = Float[Tensor, "batch 1 {self.size} {self.size}"]
 
+
+@checked
 def frechet_distance(a: Float[Tensor, "count_a k"], b: Float[Tensor, "count_b k"]) -> float:
     r"""Return the Fréchet distance of two sets of features, each taken for a Gaussian.
 
@@ -38,16 +41,14 @@ def frechet_distance(a: Float[Tensor, "count_a k"], b: Float[Tensor, "count_b k"
         finite sets it comes out too large, the more so the fewer rows there are.
 
     Raises:
-        ValueError: If a set has fewer than two rows, or the numbers of features differ.
+        ValueError: If a set has fewer than two rows.
 
     Source: Dowson and Landau (1982); Heusel et al., GANs Trained by a Two Time-Scale Update
         Rule (2017), arXiv:1706.08500, with features of the Inception network.
     """
     for name, rows in (("a", a), ("b", b)):
-        if rows.ndim != 2 or len(rows) < 2:
-            raise ValueError(f"{name} must be (2 or more, features), got {tuple(rows.shape)}")
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"b must have the {a.shape[1]} features of a, got {b.shape[1]}")
+        if len(rows) < 2:
+            raise ValueError(f"{name} must have 2 rows or more, got {len(rows)}")
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     roots = [
         torch.linalg.qr((rows - rows.mean(0)) / (len(rows) - 1) ** 0.5, mode="r").R
@@ -68,11 +69,12 @@ class DigitClassifier(nn.Module):
         size: Height and width of the images.
 
     Raises:
-        ValueError: If ``size`` is below 4, or images come in another shape.
+        ValueError: If ``size`` is below 4.
     """
 
     unit: Tensor
 
+    @checked
     def __init__(self, size: int = 28) -> None:
         super().__init__()
         if size < 4:
@@ -92,16 +94,14 @@ class DigitClassifier(nn.Module):
         self.head = nn.Linear(64, 10)
         self.register_buffer("unit", torch.ones(()))
 
-    def forward(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 10"]:
+    @checked
+    def forward(self, images: Images) -> Float[Tensor, "batch 10"]:
         """Return the logits of the ten digits."""
-        if images.shape[1:] != (1, self.size, self.size):
-            raise ValueError(
-                f"images must be (batch, 1, {self.size}, {self.size}), got {tuple(images.shape)}"
-            )
         return self.head(self.body(images))
 
+    @checked
     @torch.no_grad()
-    def features(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 64"]:
+    def features(self, images: Images) -> Float[Tensor, "batch 64"]:
         """Return the last hidden layer, in the unit that `train_digit_classifier` has set.
 
         In this unit the training images' features have total variance 100. So one and the
@@ -111,15 +111,15 @@ class DigitClassifier(nn.Module):
         chunks = images.to(self.head.weight.device).split(1000)
         return torch.cat([self.body(chunk) for chunk in chunks]) / self.unit
 
+    @checked
     @torch.no_grad()
-    def probabilities(
-        self, images: Float[Tensor, "batch 1 height width"]
-    ) -> Float[Tensor, "batch 10"]:
+    def probabilities(self, images: Images) -> Float[Tensor, "batch 10"]:
         """Return the probabilities of the ten digits."""
         chunks = images.to(self.head.weight.device).split(1000)
         return torch.cat([self(chunk).softmax(-1) for chunk in chunks])
 
 
+@checked
 def train_digit_classifier(
     images: Float[Tensor, "count 1 size size"],
     labels: Int[Tensor, "count"],
@@ -139,18 +139,16 @@ def train_digit_classifier(
         The classifier, in evaluation mode, on the device that `ddl.training.fit` uses.
 
     Raises:
-        ValueError: If there is not one label for each image, or ``epochs`` is below 2.
+        ValueError: If an image is not finite or ``epochs`` is below 2.
     """
     if epochs < 2:
         raise ValueError(f"epochs must be at least 2, got {epochs}")
-    if len(images) != len(labels):
-        raise ValueError(f"labels must be {len(images)}, one for each image, got {len(labels)}")
+    if not images.isfinite().all():
+        raise ValueError("images must be finite, got NaN or infinity")
     seed = int(torch.randint(2**31, (), generator=generator))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = DigitClassifier(images.shape[-1])
-    if not images.isfinite().all():
-        raise ValueError("images must be finite, got NaN or infinity")
     batches = Batches(images, labels, batch_size=64, generator=generator)
     for passes, learning_rate in ((epochs - 1, 3e-3), (1, 3e-4)):
         fit(
@@ -165,6 +163,7 @@ def train_digit_classifier(
     return classifier
 
 
+@checked
 def accuracy(
     classifier: DigitClassifier,
     images: Float[Tensor, "count 1 size size"],
@@ -175,6 +174,3 @@ def accuracy(
         raise ValueError("images must be finite, got NaN or infinity")
     guesses = classifier.probabilities(images).argmax(-1)
     return (guesses == labels.to(guesses.device)).float().mean().item()
-
-
-guard(globals())

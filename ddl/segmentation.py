@@ -12,20 +12,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.upsampling import conv_output_size, transposed_output_size
 
 Skips = Literal["concat", "add", "none"]
 
 
-def _check_masks(prediction: Tensor, truth: Tensor) -> None:
-    if prediction.shape != truth.shape:
-        raise ValueError(
-            f"prediction must have the shape of truth, {tuple(truth.shape)}, "
-            f"got {tuple(prediction.shape)}"
-        )
-
-
+@checked
 def iou(prediction: Bool[Tensor, "*shape"], truth: Bool[Tensor, "*shape"]) -> float:
     r"""Return intersection over union, :math:`|P \cap T| / |P \cup T|`, of two masks.
 
@@ -36,15 +29,12 @@ def iou(prediction: Bool[Tensor, "*shape"], truth: Bool[Tensor, "*shape"]) -> fl
     Returns:
         1 for equal masks, 0 for masks that do not meet. All pixels given count together, and
         two empty masks are equal.
-
-    Raises:
-        ValueError: If the shapes differ.
     """
-    _check_masks(prediction, truth)
     both, either = (prediction & truth).sum().item(), (prediction | truth).sum().item()
     return both / either if either else 1.0
 
 
+@checked
 def dice(prediction: Bool[Tensor, "*shape"], truth: Bool[Tensor, "*shape"]) -> float:
     r"""Return Dice's coefficient, :math:`2 |P \cap T| / (|P| + |T|)`, of two masks.
 
@@ -57,16 +47,13 @@ def dice(prediction: Bool[Tensor, "*shape"], truth: Bool[Tensor, "*shape"]) -> f
     Returns:
         1 for equal masks, 0 for masks that do not meet. Two empty masks are equal.
 
-    Raises:
-        ValueError: If the shapes differ.
-
     Source: Dice, Measures of the amount of ecologic association between species (1945).
     """
-    _check_masks(prediction, truth)
     both, sizes = (prediction & truth).sum().item(), (prediction.sum() + truth.sum()).item()
     return 2 * both / sizes if sizes else 1.0
 
 
+@checked
 def boundary_band(
     masks: Bool[Tensor, "*batch height width"], width: int = 1
 ) -> Bool[Tensor, "*batch height width"]:
@@ -91,6 +78,7 @@ def boundary_band(
     return (largest != smallest).reshape(masks.shape)
 
 
+@checked
 def crop_to(
     x: Float[Tensor, "batch channels in_h in_w"], size: tuple[int, int]
 ) -> Float[Tensor, "batch channels height width"]:
@@ -111,6 +99,7 @@ def crop_to(
     return x[..., top : top + size[0], left : left + size[1]]
 
 
+@checked
 def unet_output_size(size: int, *, depth: int = 4, padding: int = 0) -> int:
     """Return the height or width of what a `UNet` draws.
 
@@ -146,6 +135,7 @@ def unet_output_size(size: int, *, depth: int = 4, padding: int = 0) -> int:
 class DoubleConv(nn.Sequential):
     """Two 3x3 convolutions, each with a ReLU behind it, started as He et al. (2015) do."""
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, *, padding: int) -> None:
         at_least_1(in_channels=in_channels, out_channels=out_channels)
         first = nn.Conv2d(in_channels, out_channels, 3, padding=padding)
@@ -177,13 +167,14 @@ class UNet(nn.Module):
             leaves it out.
 
     Raises:
-        ValueError: If a number is less than 1, ``padding`` is not 0 or 1, or ``skips`` is
-            none of the three; in ``forward``, as `unet_output_size`.
+        ValueError: If a number is less than 1 or ``padding`` is not 0 or 1; in ``forward``, as
+            `unet_output_size`.
 
     Source: Ronneberger et al., U-Net (2015), arXiv:1505.04597: the defaults are theirs, but
         for dropout at the end of the encoder. Adding: Newell et al. (2016), arXiv:1603.06937.
     """
 
+    @checked
     def __init__(
         self,
         in_channels: int = 1,
@@ -199,9 +190,7 @@ class UNet(nn.Module):
         at_least_1(filters=filters, depth=depth)
         if padding not in (0, 1):
             raise ValueError(f"padding must be 0 or 1, got {padding}")
-        if skips not in ("concat", "add", "none"):
-            raise ValueError(f"skips must be 'concat', 'add' or 'none', got {skips!r}")
-        self.padding, self.skips = padding, skips
+        self.in_channels, self.padding, self.skips = in_channels, padding, skips
         widths = [filters * 2**k for k in range(depth + 1)]  # from full size to the bottom
         joined = 2 if skips == "concat" else 1
         self.down = nn.ModuleList(
@@ -216,8 +205,9 @@ class UNet(nn.Module):
         )
         self.head = nn.Conv2d(filters, out_channels, 1)
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> Float[Tensor, "batch classes out_h out_w"]:
         """Return the logits of each pixel, or of those in the middle without padding."""
         for size in x.shape[-2:]:
@@ -231,6 +221,7 @@ class UNet(nn.Module):
             x = refine(self.join(kept.pop(), up(x)))
         return self.head(x)
 
+    @checked
     def join(
         self,
         early: Float[Tensor, "batch channels in_h in_w"],
@@ -267,11 +258,13 @@ class StackedHourglass(nn.Module):
         blocks and keep the number of channels at all sizes; ours are small U-Nets.
     """
 
+    @checked
     def __init__(
         self, in_channels: int, out_channels: int, *, filters: int, depth: int, stacks: int
     ) -> None:
         super().__init__()
         at_least_1(stacks=stacks)
+        self.in_channels = in_channels
         self.stem = nn.Conv2d(in_channels, filters, 3, padding=1)
         self.hourglasses = nn.ModuleList(
             UNet(filters, filters, filters=filters, depth=depth, padding=1, skips="add")
@@ -280,8 +273,9 @@ class StackedHourglass(nn.Module):
         self.draw = nn.ModuleList(nn.Conv2d(filters, out_channels, 1) for _ in range(stacks))
         self.back = nn.ModuleList(nn.Conv2d(out_channels, filters, 1) for _ in range(stacks - 1))
 
+    @checked
     def forward(
-        self, image: Float[Tensor, "batch channels height width"]
+        self, image: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> list[Float[Tensor, "batch classes height width"]]:
         """Return the logits that each hourglass draws, in order."""
         x, drawings = self.stem(image), []
@@ -291,6 +285,3 @@ class StackedHourglass(nn.Module):
             if k < len(self.back):
                 x = x + f + self.back[k](drawings[-1])
         return drawings
-
-
-guard(globals())

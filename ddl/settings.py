@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from ddl.inputs import guard, positive
+from ddl.inputs import checked, positive
 
 SCALES = ("smoke", "cpu", "gpu")
 Number = TypeVar("Number", int, float)
@@ -52,6 +52,7 @@ def scale() -> str:
     return chosen
 
 
+@checked
 def budget(*, cpu: Number, gpu: Number, smoke: Number | None = None) -> Number:
     """Return the number of epochs, steps or images that this run can afford.
 
@@ -101,6 +102,7 @@ def about_this_run() -> None:
     )
 
 
+@checked
 def provenance(*packages: str) -> dict[str, Any]:
     """Return when, on what and with which versions something is made now.
 
@@ -122,6 +124,3 @@ def provenance(*packages: str) -> dict[str, Any]:
         "device": device_name(),
         "versions": {"python": platform.python_version(), **versions},
     }
-
-
-guard(globals(), acts=True)

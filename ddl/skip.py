@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 
+@checked
 def concat_width(sizes: Sequence[int], read: Sequence[int]) -> int:
     """Return the number of features that a layer reads.
 
@@ -34,6 +35,7 @@ def concat_width(sizes: Sequence[int], read: Sequence[int]) -> int:
     return sum(sizes[i] for i in read)
 
 
+@checked
 def skip_parameters(sizes: Sequence[int], reads: Sequence[Sequence[int]]) -> int:
     r"""Return the number of weights and biases of a `SkipMLP` by formula.
 
@@ -73,11 +75,12 @@ class SkipMLP(nn.Module):
             output of layer k.
 
     Raises:
-        ValueError: As `skip_parameters`, or if the input has another number of features.
+        ValueError: As `skip_parameters`.
 
     Source: SDSC, Special Connections (2024): "for any (or all) previous layer".
     """
 
+    @checked
     def __init__(self, sizes: Sequence[int], reads: Sequence[Sequence[int]]) -> None:
         super().__init__()
         skip_parameters(sizes, reads)  # raises where they do not fit
@@ -88,17 +91,19 @@ class SkipMLP(nn.Module):
             for read, size in zip(reads, sizes[1:], strict=True)
         )
 
-    def outputs(self, x: Float[Tensor, "*batch features"]) -> list[Float[Tensor, "*batch _"]]:
+    @checked
+    def outputs(
+        self, x: Float[Tensor, "*batch {self.features}"]
+    ) -> list[Float[Tensor, "*batch _"]]:
         """Return the input and the output of each layer."""
-        if x.shape[-1] != self.features:
-            raise ValueError(f"x must have {self.features} features, got {x.shape[-1]}")
         h = [x]
         for k, (layer, read) in enumerate(zip(self.layers, self.reads, strict=True), start=1):
             z = layer(torch.cat([h[i] for i in read], dim=-1))
             h.append(z if k == len(self.layers) else torch.relu(z))
         return h
 
-    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch out"]:
+    @checked
+    def forward(self, x: Float[Tensor, "*batch {self.features}"]) -> Float[Tensor, "*batch out"]:
         """Return the output of the last layer."""
         return self.outputs(x)[-1]
 
@@ -116,14 +121,14 @@ class DenseBlock(nn.Module):
         kernel: Height and width of the kernels, odd, so that the image keeps its size.
 
     Raises:
-        ValueError: If a number is less than 1, ``kernel`` is even, or the input has another
-            rank or number of channels.
+        ValueError: If a number is less than 1 or ``kernel`` is even.
 
     Source: Huang et al., Densely Connected Convolutional Networks (2016), equation 2,
         arXiv:1608.06993. There, H is batch normalisation, ReLU and convolution; here it is
         convolution and ReLU.
     """
 
+    @checked
     def __init__(self, channels: int, *, growth: int, layers: int, kernel: int = 3) -> None:
         super().__init__()
         at_least_1(channels=channels, growth=growth, layers=layers, kernel=kernel)
@@ -135,17 +140,11 @@ class DenseBlock(nn.Module):
             for k in range(layers)
         )
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.channels} height width"]
     ) -> Float[Tensor, "batch more height width"]:
         """Return the input and what each layer appended, along the channels."""
-        if x.ndim != 4 or x.shape[1] != self.channels:
-            raise ValueError(
-                f"x must be (batch, {self.channels}, height, width), got {tuple(x.shape)}"
-            )
         for convolution in self.convolutions:
             x = torch.cat([x, torch.relu(convolution(x))], dim=1)
         return x
-
-
-guard(globals())

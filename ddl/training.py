@@ -17,7 +17,7 @@ from lightning_fabric.strategies.single_device import SingleDeviceStrategy
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ddl.inputs import at_least_1, guard, positive
+from ddl.inputs import at_least_1, checked, positive
 from ddl.settings import device
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -28,6 +28,7 @@ class BatchSource(Iterable[Any], Sized, Protocol):
     """What `fit` draws its batches from: each pass over it is an epoch."""
 
 
+@checked
 @dataclass
 class History:
     """Losses as training saw them."""
@@ -36,6 +37,7 @@ class History:
     epochs: list[float] = field(default_factory=list)  # mean over each epoch
 
 
+@checked
 def one_device(precision: Precision = "32-true") -> Fabric:
     """Return a Fabric of this process alone, on `ddl.device`.
 
@@ -62,6 +64,7 @@ def one_device(precision: Precision = "32-true") -> Fabric:
         os.environ.update(orders)
 
 
+@checked
 def fit(
     model: nn.Module,
     loss: Callable[[nn.Module, Any], Tensor],
@@ -95,7 +98,7 @@ def fit(
     at_least_1(epochs=epochs)
     positive(learning_rate=learning_rate)
     if isinstance(batches, str):
-        raise ValueError(f"batches must be batches, got the text {batches!r}")
+        raise ValueError("batches must be an iterable of batches, got a string")
     if len(batches) == 0:
         raise ValueError("batches must not be empty")
     _check_learns(model, optimizer)
@@ -146,6 +149,7 @@ def _check_loss(value: Any) -> None:
         raise ValueError(f"loss must return a scalar with a gradient, got {kind}")
 
 
+@checked
 def lay_channels_together(model: nn.Module) -> None:
     """Lay the channels of 2-D kernels side by side in memory: the same numbers in less time.
 
@@ -156,9 +160,7 @@ def lay_channels_together(model: nn.Module) -> None:
             parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
+@checked
 def parameter_count(model: nn.Module) -> int:
     """Return how many numbers a model learns; a shared parameter counts once."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-guard(globals(), acts=True)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 
 
 def _check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
@@ -21,6 +21,7 @@ def _check_settings(kernel: int, stride: int, padding: int, dilation: int) -> No
         raise ValueError(f"padding must be at least 0, got {padding}")
 
 
+@checked
 def conv_output_size(
     size: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
@@ -50,6 +51,7 @@ def conv_output_size(
     return room // stride + 1
 
 
+@checked
 def transposed_output_size(
     size: int,
     *,
@@ -89,6 +91,7 @@ def transposed_output_size(
     return out
 
 
+@checked
 def conv_matrix(
     kernel: Float[Tensor, "kernel_h kernel_w"], *, height: int, width: int, stride: int = 1
 ) -> Float[Tensor, "outputs inputs"]:
@@ -104,10 +107,8 @@ def conv_matrix(
         stride: Step from one output to the next.
 
     Raises:
-        ValueError: If ``kernel`` is not a matrix or larger than the image.
+        ValueError: If ``kernel`` is larger than the image.
     """
-    if kernel.ndim != 2:
-        raise ValueError(f"kernel must have 2 dimensions, got {kernel.ndim}")
     conv_output_size(height, kernel=kernel.shape[0], stride=stride)
     conv_output_size(width, kernel=kernel.shape[1], stride=stride)
     # Column j of any linear map's matrix is its answer to the j-th unit vector.
@@ -115,6 +116,7 @@ def conv_matrix(
     return F.conv2d(units, kernel[None, None], stride=stride).flatten(1).T
 
 
+@checked
 def transposed_conv2d(
     x: Float[Tensor, "batch channels height width"],
     weight: Float[Tensor, "channels filters kernel_h kernel_w"],
@@ -142,13 +144,8 @@ def transposed_conv2d(
         Images of size `transposed_output_size` along each axis.
 
     Raises:
-        ValueError: If ranks, channels or a setting do not fit.
+        ValueError: If a setting does not fit.
     """
-    for name, tensor in (("x", x), ("weight", weight)):
-        if tensor.ndim != 4:
-            raise ValueError(f"{name} must have 4 dimensions, got {tensor.ndim}")
-    if x.shape[1] != weight.shape[0]:
-        raise ValueError(f"x must have {weight.shape[0]} channels, got {x.shape[1]}")
     (batch, _, height, width), (_, filters, *taps) = x.shape, weight.shape
     settings = {"stride": stride, "padding": padding, "dilation": dilation}
     out_h, out_w = (
@@ -165,6 +162,7 @@ def transposed_conv2d(
     return y[..., padding : padding + out_h, padding : padding + out_w]
 
 
+@checked
 def overlap_counts(size: int, *, kernel: int, stride: int) -> Float[Tensor, "out out"]:
     """Return how many stamps reach each output pixel of a transposed convolution.
 
@@ -180,6 +178,7 @@ def overlap_counts(size: int, *, kernel: int, stride: int) -> Float[Tensor, "out
     return transposed_conv2d(pixels, stamp, stride=stride)[0, 0]
 
 
+@checked
 def phase_sums(
     weight: Float[Tensor, "channels filters kernel_h kernel_w"], *, stride: int
 ) -> Float[Tensor, "channels filters stride stride"]:
@@ -193,16 +192,15 @@ def phase_sums(
         stride: Its stride.
 
     Raises:
-        ValueError: If ``weight`` is not four-dimensional or ``stride`` is below 1.
+        ValueError: If ``stride`` is below 1.
     """
-    if weight.ndim != 4:
-        raise ValueError(f"weight must have 4 dimensions, got {weight.ndim}")
     at_least_1(stride=stride)
     phases = [weight[..., a::stride, b::stride] for a in range(stride) for b in range(stride)]
     sums = torch.stack([phase.sum((2, 3)) for phase in phases], dim=-1)
     return sums.unflatten(-1, (stride, stride))
 
 
+@checked
 def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: int) -> float:
     r"""Return the share of the images' energy that lies in a pattern of the given period.
 
@@ -233,6 +231,7 @@ def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: 
     return (phases.flatten(-2).var(-1, correction=0).mean() / energy).item()
 
 
+@checked
 @torch.no_grad()
 def icnr_(
     weight: Float[Tensor, "channels filters kernel kernel"],
@@ -251,15 +250,14 @@ def icnr_(
         generator: Draws the small kernel.
 
     Raises:
-        ValueError: If ``stride`` is below 1 or does not divide the kernel's sides.
+        ValueError: If ``stride`` is below 1 or does not divide the kernel's side.
 
     Source: Aitken et al., Checkerboard artifact free sub-pixel convolution (2017),
         arXiv:1707.02937.
     """
     at_least_1(stride=stride)
-    if weight.shape[-1] % stride or weight.shape[-2] % stride:
-        sides = "x".join(map(str, weight.shape[-2:]))
-        raise ValueError(f"weight must have sides divisible by {stride}, got {sides}")
+    if weight.shape[-1] % stride:
+        raise ValueError(f"weight must have sides divisible by {stride}, got {weight.shape[-1]}")
     small = torch.empty_like(weight[..., ::stride, ::stride])
     fan_in = small.shape[0] * small.shape[2] * small.shape[3]  # taps that meet in one output pixel
     small.normal_(std=fan_in**-0.5, generator=generator)
@@ -281,19 +279,18 @@ class ResizeConv(nn.Module):
     Source: Odena, Dumoulin and Olah, Deconvolution and Checkerboard Artifacts, Distill (2016).
     """
 
+    @checked
     def __init__(self, in_channels: int, out_channels: int, *, kernel: int = 3, scale: int = 2):
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"kernel must be a positive odd number, got {kernel}")
         at_least_1(in_channels=in_channels, out_channels=out_channels, scale=scale)
-        self.scale = scale
+        self.in_channels, self.scale = in_channels, scale
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
 
+    @checked
     def forward(
-        self, x: Float[Tensor, "batch channels height width"]
+        self, x: Float[Tensor, "batch {self.in_channels} height width"]
     ) -> Float[Tensor, "batch filters out_h out_w"]:
         """Return the enlarged images."""
         return self.conv(F.interpolate(x, scale_factor=self.scale, mode="nearest"))
-
-
-guard(globals())

@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, guard
+from ddl.inputs import at_least_1, checked
 from ddl.numerics import at_least_float32, readable
 
 
+@checked
 def reparameterise(
     mean: Float[Tensor, "batch latent"],
     log_variance: Float[Tensor, "batch latent"],
@@ -32,19 +33,13 @@ def reparameterise(
     Returns:
         Draws that are differentiable by mean and log-variance.
 
-    Raises:
-        ValueError: If ``noise`` does not end in the shape of ``mean``.
-
     Source: Kingma and Welling, Auto-Encoding Variational Bayes (2013), section 2.4,
         arXiv:1312.6114.
     """
-    if noise.shape[-2:] != mean.shape:
-        raise ValueError(
-            f"noise must end in the shape {tuple(mean.shape)}, got {tuple(noise.shape)}"
-        )
     return mean + (log_variance / 2).exp() * noise
 
 
+@checked
 def gaussian_log_density(
     x: Float[Tensor, "*draws features"],
     mean: Float[Tensor, "*batch features"],
@@ -62,6 +57,7 @@ def gaussian_log_density(
     return -0.5 * (square + log_variance + math.log(2 * math.pi)).sum(-1)
 
 
+@checked
 def gaussian_kl(
     mean: Float[Tensor, "*batch latent"], log_variance: Float[Tensor, "*batch latent"]
 ) -> Float[Tensor, "*batch"]:
@@ -84,6 +80,7 @@ def gaussian_kl(
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
 
 
+@checked
 def bernoulli_log_likelihood(
     x: Float[Tensor, "*#shape features"], logits: Float[Tensor, "*#shape features"]
 ) -> Float[Tensor, "*shape"]:
@@ -111,18 +108,21 @@ class LatentModel(nn.Module):
     Subclasses say what ``encode`` and ``log_likelihood`` are.
     """
 
+    @checked
     def encode(
         self, x: Float[Tensor, "batch features"]
     ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
         r"""Return mean and log-variance of :math:`q(z | x)`."""
         raise NotImplementedError
 
+    @checked
     def log_likelihood(
         self, x: Float[Tensor, "batch features"], z: Float[Tensor, "*draws batch latent"]
     ) -> Float[Tensor, "*draws batch"]:
         r"""Return :math:`\log p(x | z)` in nats."""
         raise NotImplementedError
 
+    @checked
     def forward(
         self, x: Float[Tensor, "batch features"], noise: Float[Tensor, "*draws batch latent"]
     ) -> tuple[Float[Tensor, "*draws batch"], Float[Tensor, "batch"]]:
@@ -152,9 +152,11 @@ class VAE(LatentModel):
         Decoder(random_sample(Encoder(x))), two dense layers for mean and spread.
     """
 
+    @checked
     def __init__(self, pixels: int, *, hidden: int, latent: int) -> None:
         super().__init__()
         at_least_1(pixels=pixels, hidden=hidden, latent=latent)
+        self.pixels, self.latent = pixels, latent
         self.body = nn.Sequential(nn.Linear(pixels, hidden), nn.ReLU())
         self.mean = nn.Linear(hidden, latent)
         self.log_variance = nn.Linear(hidden, latent)
@@ -162,19 +164,26 @@ class VAE(LatentModel):
             nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, pixels)
         )
 
+    @checked
     def encode(
-        self, x: Float[Tensor, "batch features"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        self, x: Float[Tensor, "batch {self.pixels}"]
+    ) -> tuple[Float[Tensor, "batch {self.latent}"], Float[Tensor, "batch {self.latent}"]]:
         r"""Return mean and log-variance of :math:`q(z | x)`: one body, two heads."""
         h = self.body(x)
         return self.mean(h), self.log_variance(h)
 
-    def decode(self, z: Float[Tensor, "*draws latent"]) -> Float[Tensor, "*draws features"]:
+    @checked
+    def decode(
+        self, z: Float[Tensor, "*draws {self.latent}"]
+    ) -> Float[Tensor, "*draws {self.pixels}"]:
         """Return each pixel's probability of being white."""
         return torch.sigmoid(self.decoder(z))
 
+    @checked
     def log_likelihood(
-        self, x: Float[Tensor, "batch features"], z: Float[Tensor, "*draws batch latent"]
+        self,
+        x: Float[Tensor, "batch {self.pixels}"],
+        z: Float[Tensor, "*draws batch {self.latent}"],
     ) -> Float[Tensor, "*draws batch"]:
         r"""Return :math:`\log p(x | z)`: pixels are independent once z is known."""
         return bernoulli_log_likelihood(x, self.decoder(z))
@@ -196,29 +205,36 @@ class LinearVAE(LatentModel):
         Lucas et al., Don't blame the ELBO! (2019), arXiv:1911.02469.
     """
 
+    @checked
     def __init__(self, features: int, *, latent: int) -> None:
         super().__init__()
         at_least_1(features=features, latent=latent)
+        self.features, self.latent = features, latent
         self.mean = nn.Linear(features, latent)
         self.log_variance = nn.Parameter(torch.zeros(latent))  # one for all x: enough here
         self.decoder = nn.Linear(latent, features)  # W, b
         self.log_noise = nn.Parameter(torch.zeros(()))  # log s^2
 
+    @checked
     def encode(
-        self, x: Float[Tensor, "batch features"]
-    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        self, x: Float[Tensor, "batch {self.features}"]
+    ) -> tuple[Float[Tensor, "batch {self.latent}"], Float[Tensor, "batch {self.latent}"]]:
         r"""Return mean and log-variance of :math:`q(z | x)`."""
         mean = self.mean(x)
         return mean, self.log_variance.expand_as(mean)
 
+    @checked
     def log_likelihood(
-        self, x: Float[Tensor, "batch features"], z: Float[Tensor, "*draws batch latent"]
+        self,
+        x: Float[Tensor, "batch {self.features}"],
+        z: Float[Tensor, "*draws batch {self.latent}"],
     ) -> Float[Tensor, "*draws batch"]:
         r"""Return :math:`\log N(x; W z + b, s^2 I)`."""
         predicted = self.decoder(z)
         return gaussian_log_density(x.expand_as(predicted), predicted, self.log_noise)
 
-    def log_evidence(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch"]:
+    @checked
+    def log_evidence(self, x: Float[Tensor, "batch {self.features}"]) -> Float[Tensor, "batch"]:
         r"""Return the exact :math:`\log p(x)`."""
         weight, bias = self.decoder.weight, self.decoder.bias
         noise = self.log_noise.exp() * torch.eye(len(bias), dtype=x.dtype, device=x.device)
@@ -226,6 +242,7 @@ class LinearVAE(LatentModel):
         return gaussian.log_prob(x)
 
 
+@checked
 def iwae_bound(
     model: LatentModel,
     x: Float[Tensor, "batch features"],
@@ -263,6 +280,3 @@ def iwae_bound(
         - gaussian_log_density(z, mean, log_variance)
     )
     return log_weights.logsumexp(0) - math.log(len(noise))
-
-
-guard(globals())

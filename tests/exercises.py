@@ -1,12 +1,12 @@
 """What proves a check of an exercise: it tells right from wrong, and one wrong from another."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
-from spoiled import faults
 from torch import Tensor
 
 from ddl.exercises import Verdict
@@ -83,3 +83,49 @@ def alike(right: Any, wrong: Any) -> bool:
     return ours.numel() == theirs.numel() and torch.equal(
         ours.flatten() + 0j, theirs.flatten() + 0j
     )
+
+
+FAULTY_TENSORS: dict[str, Callable[[Tensor], Any]] = {
+    "deeper": lambda x: x[None],
+    "flat": lambda x: x.flatten() if x.ndim > 1 else x[:, None],
+    "one number": lambda x: x.flatten()[0],
+    "shorter": lambda x: x[:-1],
+    "thinner": lambda x: x[..., :-1],
+    "no rows": lambda x: x[:0],
+    "no columns": lambda x: x[..., :0],
+    "other kind": lambda x: x.float() if not x.is_floating_point() else x.long(),
+    "precise": lambda x: x.double() if x.is_floating_point() else x,
+    "bytes": lambda x: x.to(torch.uint8),
+    "complex": lambda x: x.to(torch.complex64),
+    # A stand-in for another device; it holds no whole numbers that could be looked up.
+    "meta": lambda x: x.to("meta") if x.is_floating_point() else x.float(),
+    "nan": lambda x: x * math.nan if x.is_floating_point() else x,
+    "negative": lambda x: -x - 1 if x.dtype != torch.bool else x,
+    "list": lambda x: x.tolist(),
+    "text": lambda x: "text",
+}
+FAULTY_NUMBERS: tuple[Any, ...] = (0, -1, -7, True, 2.5, math.nan, "3", [1], torch.ones(2))
+
+
+def faults(value: Any) -> list[tuple[str, Any]]:
+    """Return values like a right one, each with a fault, and the faults."""
+    if isinstance(value, Tensor):
+        rows = value if value.ndim else value[None]
+        return [(fault, spoilt(rows)) for fault, spoilt in FAULTY_TENSORS.items()]
+    if isinstance(value, int | float):
+        return [(repr(number), number) for number in FAULTY_NUMBERS]
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):  # a NamedTuple's
+        return [("empty", type(value)()), ("text", "text")] + [
+            (fault, type(value)([*value[:k], wrong, *value[k + 1 :]]))
+            for k, part in enumerate(value)
+            for fault, wrong in faults(part)
+        ]
+    if isinstance(value, Mapping):
+        return [("empty", {}), ("text", "text"), ("list", list(value))] + [
+            (fault, {**value, key: wrong})
+            for key, part in value.items()
+            for fault, wrong in faults(part)
+        ]
+    if isinstance(value, str):
+        return [("other words", "text"), ("no words", ""), ("number", 3), ("list", ["text"])]
+    return [("text", "text")]

@@ -75,24 +75,20 @@ def test_attention_does_not_mind_the_order_of_its_memory() -> None:
     torch.testing.assert_close(moved, scaled_dot_product_attention(query, key, value)[0])
 
 
-def test_attention_refuses_what_does_not_fit(bad_input) -> None:
+def test_attention_refuses_what_does_not_fit() -> None:
     query, key, value = randn(3, 5), randn(7, 5), randn(7, 11)
     for arguments, match in (
-        ((query[0], key, value), "query must have at least 2 dimensions, got 1"),
-        ((query, key[0], value), "key must have at least 2 dimensions, got 1"),
-        ((query, key, value[0]), "value must have at least 2 dimensions, got 1"),
-        ((query, randn(7, 2), value), "key must have the query's 5 features, got 2"),
-        ((query, key, randn(5, 11)), "value must hold a row for each of 7 keys, got 5"),
+        ((query, randn(7, 2), value), r"key must .* beside query of shape \(3, 5\)"),
+        ((query, key, randn(5, 11)), r"value must .* beside .*, key of shape \(7, 5\)"),
     ):
-        with bad_input(match):
+        with pytest.raises(ValueError, match=match):
             scaled_dot_product_attention(*arguments)
     for mask, match in (
-        (torch.ones(3, 7), "mask must be boolean, True where to look, got torch.float32"),
-        (some_mask(3, 3), r"mask must end in 3 queries and 7 keys, got \(3, 3\)"),
-        (some_mask(7, 7), r"mask must end in 3 queries and 7 keys, got \(7, 7\)"),
+        (some_mask(7, 7), r"mask must be a boolean tensor .* got bool of shape \(7, 7\)"),
+        (some_mask(2, 3, 7), "mask must be a boolean tensor"),  # there is no batch
         (torch.tensor([True, False, True])[:, None].expand(3, 7), "mask must leave every query"),
     ):
-        with bad_input(match):
+        with pytest.raises(ValueError, match=match):
             scaled_dot_product_attention(query, key, value, mask=mask)
 
 
@@ -178,7 +174,7 @@ def test_attention_and_block_are_permutation_equivariant() -> None:
     torch.testing.assert_close(block(x[:, order]), block(x)[:, order])
 
 
-def test_multi_head_attention_refuses_wrong_sizes(bad_input) -> None:
+def test_multi_head_attention_refuses_wrong_sizes() -> None:
     for sizes, match in (
         ((0, 1), "features must be at least 1, got 0"),
         ((6, 0), "heads must be at least 1, got 0"),
@@ -187,7 +183,7 @@ def test_multi_head_attention_refuses_wrong_sizes(bad_input) -> None:
         with pytest.raises(ValueError, match=match):
             MultiHeadAttention(*sizes)
     for shape in ((7, 15), (2, 7, 5), (2, 3, 7, 15)):
-        with bad_input(r"x must have the shape \(batch, length, 15\), got"):
+        with pytest.raises(ValueError, match=r"x must .* of shape \(batch, length, 15\), got"):
             MultiHeadAttention(15, 3)(torch.zeros(shape))
 
 

@@ -175,25 +175,15 @@ def test_layers_take_number_type_and_own_their_weights() -> None:
     assert dense_from_keras(randn(7, 3), randn(3)).weight.dtype == DOUBLE
 
 
-def test_what_does_not_fit_is_refused(bad_input) -> None:
-    square, four = torch.zeros(3, 5), torch.zeros(3, 2, 7, 5)
-    with bad_input(r"kernel must have 2 axes, got shape \(3, 2, 7, 5\)"):
-        dense_from_keras(four, torch.zeros(5))
-    with bad_input(r"bias must have shape \(5,\), got \(3,\)"):
-        dense_from_keras(square, torch.zeros(3))
-    with bad_input(r"kernel must have 4 axes, got shape \(3, 5\)"):
-        conv_from_keras(square, torch.zeros(5), padding=0)
-    with bad_input(r"bias must have shape \(5,\), got \(7,\)"):
+def test_what_does_not_fit_is_refused() -> None:
+    four = torch.zeros(3, 2, 7, 5)
+    with pytest.raises(ValueError, match=r"bias must .* beside kernel of shape \(3, 2, 7, 5\)"):
         conv_from_keras(four, torch.zeros(7), padding=0)
-    with bad_input("padding must not be negative, got -1"):
+    with pytest.raises(ValueError, match="padding must not be negative, got -1"):
         conv_from_keras(four, torch.zeros(5), padding=-1)
-    with bad_input(r"kernel must have 4 axes"):
-        conv_transpose_from_keras(square, torch.zeros(3), stride=1)
-    with bad_input(r"bias must have shape \(7,\), got \(5,\)"):
-        conv_transpose_from_keras(four, torch.zeros(5), stride=1)
     for stride in (0, 3):
-        with bad_input(f"stride must be between 1 and 2, got {stride}"):
+        with pytest.raises(ValueError, match=f"stride must be between 1 and 2, got {stride}"):
             conv_transpose_from_keras(four, torch.zeros(7), stride=stride)
     for channels in (4, 0, -3):
-        with bad_input(f"channels must divide the 6 rows of kernel, got {channels}"):
+        with pytest.raises(ValueError, match=f"divide the 6 rows of kernel, got {channels}"):
             channels_first_rows(torch.zeros(6, 2), channels=channels)

@@ -1,7 +1,5 @@
 """Convolutions against torch's own, their costs against torch's counter, and ranks."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import product
 from typing import Any
 
@@ -22,7 +20,6 @@ from ddl.convolution import (
     lost_share,
 )
 
-BadInput = Callable[[str], AbstractContextManager[None]]
 SETTINGS: list[dict[str, Any]] = [
     {"stride": s, "padding": p, "dilation": d} for s, p, d in product((1, 2, 3), (0, 1, 2), (1, 2))
 ]
@@ -160,7 +157,7 @@ def test_inception_stacks_its_branches() -> None:
 
 def test_cost_of_leaves_no_hook_behind() -> None:
     layer = nn.Conv2d(3, 5, 3)
-    with pytest.raises(ValueError, match=r"x float32 .* cannot be used by cost_of: .* channels"):
+    with pytest.raises(RuntimeError, match="to have 3 channels, but got 2"):  # the model's own
         cost_of(layer, torch.ones(1, 2, 7, 7))
     cost_of(layer, torch.ones(1, 3, 7, 7))
     assert not layer._forward_hooks
@@ -169,18 +166,14 @@ def test_cost_of_leaves_no_hook_behind() -> None:
 # --- Errors -------------------------------------------------------------------------------
 
 
-def test_conv2d_refuses_what_does_not_fit(bad_input: BadInput) -> None:
+def test_conv2d_refuses_what_does_not_fit() -> None:
     x, weight = randn(1, 3, 7, 5), randn(2, 3, 3, 3)
-    with bad_input("x must have 4 dimensions, got 3"):
-        conv2d(x[0], weight)
-    with bad_input("weight must have 4 dimensions, got 3"):
-        conv2d(x, weight[0])
-    with bad_input("x must have 3 channels, got 2"):
+    with pytest.raises(ValueError, match=r"weight must .* beside x of shape \(1, 2, 7, 5\)"):
         conv2d(x[:, :2], weight)
     for settings in ({"stride": 0}, {"padding": -1}, {"dilation": 0}):
-        with bad_input(f"{next(iter(settings))} must be at least"):
+        with pytest.raises(ValueError, match=f"{next(iter(settings))} must be at least"):
             conv2d(x, weight, **settings)
-    with bad_input("size must be at least 9"):
+    with pytest.raises(ValueError, match="size must be at least 9"):
         conv2d(x, weight, dilation=4)
 
 
@@ -203,13 +196,11 @@ def test_reduced_conv_refuses_bad_sizes() -> None:
         ReducedConv(3, 5, middle=2, kernel=4)
 
 
-def test_lost_share_refuses_bad_input(bad_input: BadInput) -> None:
-    with bad_input("maps must have 4 dimensions, got 3"):
-        lost_share(randn(3, 5, 7), middle=1)
+def test_lost_share_refuses_bad_input() -> None:
     for middle in (0, 4):
-        with bad_input(f"middle must be between 1 and 3, got {middle}"):
+        with pytest.raises(ValueError, match=f"middle must be between 1 and 3, got {middle}"):
             lost_share(randn(2, 3, 5, 7), middle=middle)
-    with bad_input("maps must not be all zero"):
+    with pytest.raises(ValueError, match="maps must not be all zero"):
         lost_share(torch.zeros(2, 3, 5, 7), middle=1)
 
 

@@ -459,14 +459,14 @@ packed = partial(gzip.compress, mtime=0)  # no clock in it: the same name of a t
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no IDX file|is no whole gzip file"),
-        (b"<html>", "is no whole gzip file"),
-        (idx(PIXELS)[:-9], "is no whole gzip file"),
-        (idx(PIXELS)[:20] + b"\xff" * 9, "is no whole gzip file"),
-        (packed(b""), "is no IDX file of bytes"),
-        (packed(b"\0\0"), "is no IDX file of bytes"),
-        (packed(b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0"), "is no IDX file of bytes"),  # floats
-        (packed(b"\0\0\x08\xff\0\0\0\x01"), "is no IDX file of bytes"),  # rank 255
+        (b"", "is not an IDX file|is not a whole gzip file"),
+        (b"<html>", "is not a whole gzip file"),
+        (idx(PIXELS)[:-9], "is not a whole gzip file"),
+        (idx(PIXELS)[:20] + b"\xff" * 9, "is not a whole gzip file"),
+        (packed(b""), "is not an IDX file of bytes"),
+        (packed(b"\0\0"), "is not an IDX file of bytes"),
+        (packed(b"\0\0\x0d\x01\0\0\0\x01\0\0\0\0"), "is not an IDX file of bytes"),  # floats
+        (packed(b"\0\0\x08\xff\0\0\0\x01"), "is not an IDX file of bytes"),  # rank 255
         (packed(b"\0\0\x08\x01\0\0\0\x09\x01\x02"), r"claims the shape \[9\], .* 2 bytes"),
         (packed(b"\0\0\x08\x01\0\0\0\x01\x01\x02"), r"claims the shape \[1\], .* 2 bytes"),
         (packed(b"\0\0\x08\x01\xff\xff\xff\xff\x01"), "claims the shape"),
@@ -524,7 +524,7 @@ def test_a_wrong_batch_is_refused(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "data_batch_1"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"data_batch_1 is no batch of CIFAR-10"):
+    with pytest.raises(ValueError, match=r"data_batch_1 is not a batch of CIFAR-10"):
         datafiles.read_cifar_batch(path)
     assert not (tmp_path / "owned").exists()
 

@@ -1,8 +1,6 @@
 import gzip
 import math
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -128,21 +126,19 @@ def test_ink_covers_the_area_of_the_stroke() -> None:
     [
         (
             torch.zeros(2, 3, dtype=torch.long),
-            r"labels must be int with the axes \(count\), got int64 \(2, 3\)",
+            r"labels must be .* \(count\), got int64 of shape \(2, 3\)",
         ),
-        (torch.zeros(3), r"labels must be int with the axes \(count\), got float32 \(3,\)"),
+        (torch.zeros(3), r"labels must be an integer tensor .* got float32"),
         (
             torch.zeros(3, dtype=torch.bool),
-            r"labels must be int with the axes \(count\), got bool \(3,\)",
+            r"labels must be an integer tensor .* got bool",
         ),
         (torch.tensor([1, 10]), "labels must be digits from 0 to 9, got 10"),
         (torch.tensor([-1, 1]), "labels must be digits from 0 to 9, got -1"),
     ],
 )
-def test_what_is_no_digit_is_refused(
-    labels: Tensor, message: str, bad_input: Callable[[str], AbstractContextManager[None]]
-) -> None:
-    with bad_input(message):
+def test_what_is_no_digit_is_refused(labels: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         draw_digits(labels, generator=torch.Generator())
 
 

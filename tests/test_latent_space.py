@@ -67,14 +67,14 @@ def test_pca_interpolates_like_pixels_projected() -> None:
     torch.testing.assert_close(walked, pca.decode(pca.encode(0.7 * x + 0.3 * other)))
 
 
-def test_interpolate_refuses_what_is_off_the_line(bad_input) -> None:
+def test_interpolate_refuses_what_is_off_the_line() -> None:
     def same(z: Tensor) -> Tensor:
         return z
 
     for alpha in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="alpha must be between 0 and 1, got "):
             interpolate(same, same, randn(2, 3), randn(2, 3), alpha)
-    with bad_input(r"other must have the shape of x, \(2, 3\), got \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"other must .* beside x of shape \(2, 3\)"):
         interpolate(same, same, randn(2, 3), randn(1, 3), 0.5)
 
 
@@ -203,8 +203,8 @@ def test_only_the_generator_decides() -> None:
     )
 
 
-def test_mixture_refuses_too_few_codes(bad_input) -> None:
-    with bad_input(r"z must have more rows than its columns, got \(5, 5\)"):
+def test_mixture_refuses_too_few_codes() -> None:
+    with pytest.raises(ValueError, match=r"z must have more rows than its columns, got \(5, 5\)"):
         GaussianMixture.gaussian(randn(5, 5), diagonal=True)
     for components in (0, 11):
         with pytest.raises(
@@ -254,11 +254,11 @@ def test_strided_autoencoder_is_its_chain_of_layers() -> None:
     assert all(p.grad is not None and p.grad.any() for p in net.parameters())
 
 
-def test_strided_autoencoder_refuses_other_shapes(bad_input) -> None:
+def test_strided_autoencoder_refuses_other_shapes() -> None:
     with pytest.raises(ValueError, match="latent must be at least 1, got 0"):
         StridedAutoencoder(0)
     net = StridedAutoencoder(5)
-    with bad_input(r"images must be \(batch, 1, 28, 28\), got \(2, 1, 32, 32\)"):
+    with pytest.raises(ValueError, match=r"images must .* got float32 of shape \(2, 1, 32, 32\)"):
         net.encode(torch.zeros(2, 1, 32, 32))
-    with bad_input(r"z must be \(batch, 5\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"z must .* \(batch, 5\), got"):
         net.decode(torch.zeros(2, 3))

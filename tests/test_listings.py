@@ -1,7 +1,12 @@
+import inspect
+import re
+
 import pytest
+from torch import Tensor, nn
 
 from ddl import listings
 from ddl.claims import Claim
+from ddl.inputs import checked
 from ddl.listings import show_code
 
 
@@ -13,39 +18,62 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]
     return cells
 
 
+@checked
 def doubled(x: int, *, times: int = 1) -> int:
     """Return a number, doubled and doubled again."""
-    _check_positive(x)
-    if times < 1:
+    if times < 1:  # a check is part of the code
         raise ValueError("never")
+
     for _ in range(times):
         x = 2 * x
     return x
 
 
-def _check_positive(x: int) -> None:
-    assert x > 0
+class Twice(nn.Module):
+    """Doubles.
+
+    Args:
+        by: How much.
+    """
+
+    def __init__(self, by: float = 2.0) -> None:
+        super().__init__()
+        self.by = by
+
+    @checked
+    def forward(self, x: Tensor) -> Tensor:
+        """Return twice the input."""
+        return self.by * x
 
 
-def test_code_is_shown_without_docstring_annotations_and_checks(shown: list) -> None:
-    show_code(doubled)
-    head = "# test_listings.doubled\ndef doubled(x, *, times=1):\n"
-    loop = "    for _ in range(times):\n        x = 2 * x\n    return x"
-    assert shown[0] == (head + loop, {"text/markdown": f"```python\n{head}{loop}\n```"})
+def test_a_listing_is_the_source_without_docstrings(shown: list) -> None:
+    for function in (doubled, Twice):
+        shown.clear()
+        show_code(function)
+        source = re.sub(r'\n +"""(.|\n)*?"""(\n\n(?=    def __))?', "", inspect.getsource(function))
+        source = source.replace(
+            "class Twice(nn.Module):    def", "class Twice(nn.Module):\n    def"
+        )
+        code = f"# test_listings.{function.__name__}\n{source.rstrip()}"
+        assert shown[0] == (code, {"text/markdown": f"```python\n{code}\n```"})
+        assert '"""' not in code
+    assert "class Twice(nn.Module):\n    def __init__(self, by: float = 2.0)" in shown[0][0]
 
 
 def test_code_is_shown_from_a_line_on(shown: list) -> None:
     show_code(doubled, since="return")
-    text = "# test_listings.doubled\ndef doubled(x, *, times=1):\n    ...\n    return x"
-    assert shown[0][0] == text
+    head = "# test_listings.doubled\n@checked\ndef doubled(x: int, *, times: int = 1) -> int:\n"
+    assert shown[0][0] == head + "    ...\n    return x"
+    show_code(doubled, since="if times")
+    assert "..." not in shown[1][0]
 
 
 def test_code_of_several_functions_stands_in_one_block(shown: list) -> None:
-    show_code(Claim.card, _check_positive)
+    show_code(Claim.card, Twice.forward)
     names = [line for line in shown[0][0].splitlines() if line.startswith("#")]
-    assert names == ["# ddl.claims.Claim.card", "# test_listings._check_positive"]
+    assert names == ["# ddl.claims.Claim.card", "# test_listings.Twice.forward"]
 
 
-def test_code_that_is_not_there_is_an_error(bad_input) -> None:
-    with bad_input("since must begin a line of doubled, got 'no such line'"):
+def test_code_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ValueError, match="since must begin a line of doubled, got 'no such line'"):
         show_code(doubled, since="no such line")

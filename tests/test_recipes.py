@@ -103,10 +103,10 @@ def test_generators_differ_by_seed_purpose_and_number(monkeypatch: pytest.Monkey
     assert len(set(seeds)) == 4
 
 
-def test_bad_batches(bad_input) -> None:
-    with bad_input("batch_size must be at least 1, got 0"):
+def test_bad_batches() -> None:
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         Stream(torch.zeros(3), batch_size=0)
-    with bad_input("tensors must be one or more of the same length"):
+    with pytest.raises(ValueError, match="tensors must be one or more of the same length"):
         Stream(torch.zeros(3), torch.zeros(2), batch_size=1)
 
 

@@ -39,14 +39,14 @@ def test_seed_gives_the_same_numbers_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert draws[0][1] != draws[2][1]
 
 
-def test_bad_settings(monkeypatch: pytest.MonkeyPatch, bad_input) -> None:
-    with bad_input("gpu must be positive, got 0"):
+def test_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="gpu must be positive, got 0"):
         budget(cpu=1, gpu=0)
     monkeypatch.setenv("DDL_SCALE", "huge")
-    with bad_input("DDL_SCALE must be one of smoke, cpu, gpu, got 'huge'"):
+    with pytest.raises(ValueError, match="DDL_SCALE must be one of smoke, cpu, gpu, got 'huge'"):
         scale()
     monkeypatch.setenv("DDL_SEED", "-1")
-    with bad_input("DDL_SEED must be a non-negative integer, got '-1'"):
+    with pytest.raises(ValueError, match="DDL_SEED must be a non-negative integer, got '-1'"):
         seed_value()
 
 

@@ -96,13 +96,13 @@ def test_a_loss_that_explodes_is_reported() -> None:
         fit(model, lambda m, b: squared_error(m, b) * float("inf"), batches, epochs=2)
 
 
-def test_bad_input(bad_input) -> None:
+def test_bad_input() -> None:
     model, batches = line()
-    with bad_input("epochs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         fit(model, squared_error, batches, epochs=0)
-    with bad_input("learning_rate must be positive, got -1"):
+    with pytest.raises(ValueError, match="learning_rate must be positive, got -1"):
         fit(model, squared_error, batches, epochs=1, learning_rate=-1)
-    with bad_input("batches must not be empty"):
+    with pytest.raises(ValueError, match="batches must not be empty"):
         fit(model, squared_error, [], epochs=1)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec
 import torch
 from torch import Tensor
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 Parameters = ParamSpec("Parameters")
 
@@ -26,6 +26,7 @@ class NotYet(Exception):  # noqa: N818 - a message to the reader, not an error o
     """What a check says of a solution that is not right yet."""
 
 
+@checked
 @dataclass(frozen=True)
 class Verdict:
     """The answer of a check, shown as the result of its cell."""
@@ -37,6 +38,7 @@ class Verdict:
         return f"{'Correct' if self.passed else 'Not yet'}: {self.message}"
 
 
+@checked
 def check(
     body: Callable[Concatenate[Any, Parameters], str],
 ) -> Callable[Concatenate[Any, Parameters], Verdict]:
@@ -59,6 +61,7 @@ def check(
     return checked
 
 
+@checked
 def expect(condition: Any, message: str) -> None:
     """Raise `NotYet` with a message for the reader unless the condition holds.
 
@@ -69,6 +72,7 @@ def expect(condition: Any, message: str) -> None:
         raise NotYet(message)
 
 
+@checked
 def alike(answer: Tensor, other: Tensor, *, atol: float = 1e-8) -> bool:
     """Return whether an answer has the values of another tensor, whatever kind of numbers.
 
@@ -79,6 +83,7 @@ def alike(answer: Tensor, other: Tensor, *, atol: float = 1e-8) -> bool:
     return torch.allclose(ours, other.to(wide), atol=atol)
 
 
+@checked
 def expect_tensor(answer: Any, expected: Tensor, *, hint: str = "", atol: float = 1e-5) -> None:
     """Compare a reader's tensor with the expected one: type, shape, then values.
 
@@ -104,6 +109,7 @@ def expect_tensor(answer: Any, expected: Tensor, *, hint: str = "", atol: float 
     expect(close, f"the shape is right, the values are not: off by up to {gap:.2g}. {hint}".strip())
 
 
+@checked
 def expect_number(answer: Any, expected: float, *, hint: str = "", tolerance: float = 0.0) -> None:
     """Compare a reader's number with the expected one.
 
@@ -120,6 +126,3 @@ def expect_number(answer: Any, expected: float, *, hint: str = "", tolerance: fl
     )
     close = abs(float(answer) - float(expected)) <= tolerance
     expect(close, f"{float(answer):g} is not it. {hint}".strip())
-
-
-guard(globals(), acts=True)

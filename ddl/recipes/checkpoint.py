@@ -14,9 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ddl.image_diffusion import MovingAverage
-from ddl.inputs import guard
+from ddl.inputs import checked
 
 
+@checked
 def pack(
     model: nn.Module, optimizer: torch.optim.Optimizer, average: MovingAverage | None
 ) -> dict[str, Tensor]:
@@ -33,6 +34,7 @@ def pack(
     return tensors
 
 
+@checked
 def unpack(
     tensors: dict[str, Tensor],
     model: nn.Module,
@@ -63,6 +65,7 @@ def unpack(
         raise ValueError(f"tensors must be what pack returned of these: {error}") from error
 
 
+@checked
 def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Write a file beside its place and move it there when it is whole.
 
@@ -81,6 +84,7 @@ def write(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None
     os.replace(unfinished, path)
 
 
+@checked
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the description that `write` was given.
 
@@ -93,6 +97,3 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
     except (SafetensorError, TypeError, KeyError) as error:
         raise ValueError(f"path must be a checkpoint, got {path}: {error}") from error
-
-
-guard(globals(), acts=True)

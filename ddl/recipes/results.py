@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from ddl.inputs import guard
+from ddl.inputs import checked
 from ddl.recipes.workshop import Run
 from ddl.settings import provenance
 
 
+@checked
 def commit(folder: Path) -> str | None:
     """Return the commit that a folder's files are of, or None where no repository has them.
 
@@ -33,6 +34,7 @@ def commit(folder: Path) -> str | None:
         return None
 
 
+@checked
 def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dict[str, Any]:
     """Write the results of a run as JSON, in one go, and return them.
 
@@ -62,6 +64,3 @@ def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dic
     unfinished.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     os.replace(unfinished, path)
     return found
-
-
-guard(globals(), acts=True)

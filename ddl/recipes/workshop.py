@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 import ddl
 from ddl.image_diffusion import MovingAverage
-from ddl.inputs import at_least_1, guard, same_length
+from ddl.inputs import at_least_1, checked, same_length
 from ddl.recipes import checkpoint
 from ddl.settings import device, seed_value
 from ddl.training import Precision, lay_channels_together, one_device, parameter_count
@@ -38,6 +38,7 @@ class RecipeError(ValueError):
     """What the person who started the recipe can mend."""
 
 
+@checked
 def generator(purpose: str, number: int = 0) -> torch.Generator:
     """Return a CPU generator that depends on the run's seed, a purpose and a number alone."""
     digest = hashlib.sha256(f"{seed_value()} {purpose} {number}".encode()).digest()
@@ -57,6 +58,7 @@ class Stream:
         ValueError: If there are no rows, lengths differ, or ``batch_size`` is below 1.
     """
 
+    @checked
     def __init__(
         self,
         *tensors: Tensor,
@@ -71,11 +73,13 @@ class Stream:
     def _shuffled(self, epoch: int) -> Tensor:
         return torch.randperm(self.count, generator=generator("order", epoch))
 
+    @checked
     def steps(self, epochs: int) -> int:
         """Return how many batches hold as many rows as so many passes."""
         at_least_1(epochs=epochs)
         return max(1, round(epochs * self.count / self.batch_size))
 
+    @checked
     def rows(self, step: int) -> Tensor:
         """Return the numbers of the rows in batch ``step`` = 0, 1, 2, ..."""
         if step < 0:
@@ -85,6 +89,7 @@ class Stream:
         orders = torch.cat([self._order(epoch) for epoch in range(first, last + 1)])
         return orders[start - first * self.count : stop - first * self.count]
 
+    @checked
     def batch(self, step: int) -> Batch:
         """Return batch ``step``, the same whatever was asked for before."""
         rows = self.rows(step).to(self.tensors[0].device)
@@ -92,6 +97,7 @@ class Stream:
         return self.draw(batch, generator("draw", step)) if self.draw else batch
 
 
+@checked
 @dataclass
 class Progress:
     """How far a training has come, beside its tensors."""
@@ -113,6 +119,7 @@ class Run:
         data: Name of the data set; a recipe sets it before it trains.
     """
 
+    @checked
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.fabric = connect(options.precision)
@@ -125,10 +132,12 @@ class Run:
         chosen = {k: v for k, v in vars(self.options).items() if k not in NO_SETTINGS}
         return {**chosen, "scale": ddl.scale(), "seed": seed_value(), "data": self.data}
 
+    @checked
     def to_device(self, *tensors: Tensor) -> list[Tensor]:
         """Return tensors on the device of this process."""
         return [tensor.to(self.fabric.device) for tensor in tensors]
 
+    @checked
     def train(
         self,
         label: str,
@@ -257,14 +266,13 @@ def _go_to(step: int, schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
             schedule.step()
 
 
-def connect(precision: str) -> Fabric:
+@checked
+def connect(precision: Literal["float32", "bf16"]) -> Fabric:
     """Return the run's device and processes.
 
     Started plainly, a run is one process on one device. torchrun, or ``fabric run``, which
     calls it, says by environment variables how many there are, and on how many machines.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     machines = int(os.environ.get("WORLD_SIZE", "1")) // here
     if here * machines == 1:
@@ -283,12 +291,10 @@ def connect(precision: str) -> Fabric:
     return fabric
 
 
+@checked
 def thinned(losses: Sequence[float], most: int = 200) -> list[float]:
     """Return at most so many means over equal stretches of a curve; a short one as it is."""
     at_least_1(most=most)
     stretch = -(-len(losses) // most)
     parts = [losses[k : k + stretch] for k in range(0, len(losses), max(stretch, 1))]
     return [sum(part) / len(part) for part in parts]
-
-
-guard(globals(), acts=True)
