@@ -24,6 +24,51 @@
   addEventListener("load", reach);
   addEventListener("resize", reach);
 
+  // Code that only shows is folded; a button opens all of it, and the choice is remembered.
+  const folded = document.querySelectorAll("details.ddl-code");
+  const head = document.querySelector(".ddl-launch");
+  if (folded.length && head) {
+    const remembered = (value) => {
+      try {
+        if (value !== undefined) {
+          localStorage.setItem("ddl-code", value);
+        }
+        return localStorage.getItem("ddl-code");
+      } catch {
+        return null; // a browser may keep nothing
+      }
+    };
+    const button = document.createElement("button");
+    button.type = "button";
+    const unfold = (all) => {
+      for (const box of folded) {
+        box.open = all;
+      }
+      button.setAttribute("aria-pressed", String(all));
+    };
+    button.textContent = "Show all code";
+    button.addEventListener("click", () => {
+      const all = button.getAttribute("aria-pressed") !== "true";
+      unfold(all);
+      remembered(all ? "all" : "");
+    });
+    head.append(button);
+    unfold(remembered() === "all");
+  }
+
+  // The address of a folded claim opens what it stands in.
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let box = target?.closest("details"); box; box = box.parentElement.closest("details")) {
+      box.open = true;
+    }
+    target?.scrollIntoView();
+  };
+  if (location.hash) {
+    open();
+  }
+  addEventListener("hashchange", open);
+
   // On a phone a figure's letters are small: a tap shows the picture by itself, to be zoomed.
   if (matchMedia("(max-width: 46em)").matches) {
     for (const picture of document.querySelectorAll(".cell_output img")) {
