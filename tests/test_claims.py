@@ -152,16 +152,15 @@ def test_addresses_differ_in_any_alphabet() -> None:
 
 
 def test_a_control_must_lie_outside(shown: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_control = {"above": 1.5, "control": 1.1, "control_name": "the same net, idle"}
-    claim("It is so", 2.0, **with_control)
+    claim("It is so", 2.0, above=1.5, control=1.1, control_name="the same net, idle")
     text, rich = shown[0]
     assert "Control, not accepted: the same net, idle\nVerdict: holds" in text
     assert rich[CLAIM_MIME]["control"] == 1.1
     with pytest.raises(ClaimError, match=r"so is the control, the same net, idle: 1\.6"):
-        claim("It is so", 2.0, **with_control | {"control": torch.tensor(1.6, dtype=torch.float64)})
+        claim("It is so", 2.0, above=1.5, control=1.6, control_name="the same net, idle")
     assert shown[1][0].endswith("Verdict: fails")
     with pytest.raises(ClaimError, match=r"measured 1\.2"):
-        claim("It is so", 1.2, **with_control)
+        claim("It is so", 1.2, above=1.5, control=1.1, control_name="the same net, idle")
     with pytest.raises(ValueError, match="must stand together"):
         claim("It is so", 2.0, above=1.5, control=1.0)
 

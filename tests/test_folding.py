@@ -7,9 +7,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from ddl.claims import CLAIM_MIME
 from tools import folding, pages
 
-CARD = {"text/plain": "Claim: x", CLAIM_MIME: {}}
-FIGURE = {"text/plain": "<Figure>", "image/png": ""}
-SENTENCE = {"text/markdown": "So it is."}
+CARD: dict[str, object] = {"text/plain": "Claim: x", CLAIM_MIME: {}}
+FIGURE: dict[str, object] = {"text/plain": "<Figure>", "image/png": ""}
+SENTENCE: dict[str, object] = {"text/markdown": "So it is."}
 
 
 def cell(code: str, *shown: dict[str, object], **metadata: object) -> nbformat.NotebookNode:
@@ -31,7 +31,7 @@ def folded(*cells: nbformat.NotebookNode) -> dict[int, str]:
         ("show_code(f)", SENTENCE, "listing"),
     ],
 )
-def test_a_cell_that_only_shows_is_folded(code: str, shown: dict, kind: str) -> None:
+def test_a_cell_that_only_shows_is_folded(code: str, shown: dict[str, object], kind: str) -> None:
     assert folded(cell("y = train()"), cell(code, shown)) == {2: kind}
 
 
