@@ -6,6 +6,7 @@ band, a dot for what this run measured, faint dots for other runs and a cross fo
 """
 
 import html
+import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,9 +38,14 @@ def card(claim: "Claim", runs: Sequence[float] = ()) -> str:
         f'<dd style="display:inline;margin:0">{html.escape(value)}</dd></div>'
         for name, value in facts
     )
+    asked = ""
+    if claim.ask:
+        about = dict(zip(("question", "least", "most"), claim.ask, strict=True))
+        about |= {"log": claim.log, "value": claim.value}
+        asked = f' data-ask="{html.escape(json.dumps(about))}"'
     return (
-        f'<div class="ddl-claim ddl-{claim.state}" id="{claim.anchor}" style="border:1px solid;'
-        'border-left-width:5px;border-radius:4px;padding:.5em .8em;margin:.5em 0">'
+        f'<div class="ddl-claim ddl-{claim.state}" id="{claim.anchor}"{asked} '
+        'style="border:1px solid;border-left-width:5px;border-radius:4px;padding:.5em .8em;margin:.5em 0">'
         f'<div class="ddl-statement"><b>{html.escape(claim.statement)}</b></div>'
         f'<dl style="{LIST}">{_bar(claim, runs)}{rows}</dl></div>'
     )

@@ -35,7 +35,7 @@ class Claim:
     ``value`` is what was measured, as a number where it is one, and whether it holds elsewhere;
     None where it is infinite or NaN. It lies between ``lower`` and ``upper``; None is no bound.
     With ``log``, distances to them are those of logarithms. ``control`` is the same measure with
-    the idea switched off.
+    the idea switched off, ``ask`` a question to guess the value first, and its axis.
     """
 
     statement: str
@@ -50,6 +50,7 @@ class Claim:
     log: bool = False
     control: float | None = None
     control_name: str = ""
+    ask: tuple[str, float, float] | None = None
 
     @property
     def anchor(self) -> str:
@@ -171,6 +172,7 @@ def claim(
     log: bool = False,
     control: float | None = None,
     control_name: str = "",
+    ask: tuple[str, float, float] | None = None,
     source: str = "",
     needs: str = "",
 ) -> None:
@@ -192,6 +194,8 @@ def claim(
         control: The same measure with the idea switched off. It must lie outside the accepted
             range: else the claim would hold without what it is about.
         control_name: What was done for the control: ``"the same net without the skip"``.
+        ask: A question that readers of the site answer by a guess before they see the value,
+            and the least and the largest number on the axis where they guess.
         source: Who gives what value: the lecture's figure, or a paper.
         needs: ``"MNIST"`` or ``"CIFAR-10"`` for a claim about real digits or
             about photographs, which is shown but not checked where they are
@@ -239,6 +243,7 @@ def claim(
         log=log,
         control=None if control is None else float(control),
         control_name=control_name,
+        ask=ask,
     )
     show(
         str(result),

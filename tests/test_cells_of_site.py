@@ -1,5 +1,8 @@
 """Cards and folded code as the site shows them."""
 
+import html
+import json
+
 import pytest
 from docutils import nodes
 
@@ -20,6 +23,13 @@ def test_a_card_has_its_range_and_names_no_verdict_that_holds() -> None:
     assert "verdict" not in text
     assert "verdict" in card(claim("It is so", verdict="fails"))
     assert "ddl-bar" not in card(claim("It is so", True))
+
+
+def test_a_guess_has_its_question_and_axis() -> None:
+    text = card(claim("It is so", ask=("How much?", 0.5, 8.0), log=True))
+    asked = json.loads(html.unescape(text.partition('data-ask="')[2].partition('"')[0]))
+    assert asked == {"question": "How much?", "least": 0.5, "most": 8.0, "log": True, "value": 2.0}
+    assert "data-ask" not in card(claim("It is so"))
 
 
 def test_a_control_is_named_and_crossed() -> None:
@@ -71,6 +81,8 @@ def test_folded_code_stands_below_what_it_shows() -> None:
     cell += nodes.container("", nodes.image(uri="x.png"), nb_element="cell_code_output")
     sphinx_cells.fold(cell, "plot")
     shown, code = cell.children
+    assert isinstance(shown, nodes.Element)
+    assert isinstance(code, nodes.Element)
     assert shown["nb_element"] == "cell_code_output"
     assert code["summary"] == "Show the plot"
     assert code.astext() == "plot"

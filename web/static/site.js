@@ -56,6 +56,78 @@
     unfold(remembered() === "all");
   }
 
+  // Guess first: a claim that asks hides its number, and the figure before it, until then.
+  const guesses = (key, value) => {
+    try {
+      if (value !== undefined) {
+        localStorage.setItem(`ddl-guess-${key}`, value);
+      }
+      return localStorage.getItem(`ddl-guess-${key}`);
+    } catch {
+      return null;
+    }
+  };
+  const digits = (number) => Number(number.toPrecision(3)).toLocaleString("en");
+  const told = (card, ask, guess) => {
+    card.classList.remove("ddl-asking");
+    card.querySelector(".ddl-guess")?.remove();
+    for (const veiled of document.querySelectorAll(`[data-veil="${card.id}"]`)) {
+      veiled.removeAttribute("data-veil");
+    }
+    if (guess) {
+      const term = document.createElement("div");
+      term.innerHTML = `<dt style="display:inline;font-style:italic">your guess</dt> <dd style="display:inline;margin:0">${digits(Number(guess))}</dd>`;
+      card.querySelector("dl").append(term);
+    }
+  };
+  for (const card of document.querySelectorAll("[data-ask]")) {
+    const ask = JSON.parse(card.dataset.ask);
+    const known = guesses(`${location.pathname}#${card.id}`);
+    if (known !== null) {
+      told(card, ask, known);
+      continue;
+    }
+    const scale = ask.log ? Math.log : (x) => x;
+    const back = ask.log ? Math.exp : (x) => x;
+    const [least, most] = [scale(ask.least), scale(ask.most)];
+    const form = document.createElement("form");
+    form.className = "ddl-guess";
+    form.innerHTML =
+      '<label><span></span> <input type="range" min="0" max="1" step="0.005" value="0.5"></label>' +
+      ' <output></output> <button>See what was measured</button>' +
+      ' <button type="button">Skip</button>';
+    form.querySelector("span").textContent = ask.question;
+    const slider = form.querySelector("input");
+    const guess = () => back(least + (most - least) * Number(slider.value));
+    const tell = () => {
+      form.querySelector("output").textContent = digits(guess());
+      slider.setAttribute("aria-valuetext", digits(guess()));
+    };
+    slider.addEventListener("input", tell);
+    tell();
+    const end = (answer) => {
+      guesses(`${location.pathname}#${card.id}`, answer);
+      told(card, ask, answer);
+      card.querySelector(".ddl-permalink")?.focus({ preventScroll: true });
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      end(String(guess()));
+    });
+    form.querySelector("button[type=button]").addEventListener("click", () => end(""));
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        end("");
+      }
+    });
+    const before = card.closest(".cell")?.previousElementSibling;
+    for (const picture of before?.matches(".cell") ? before.querySelectorAll("img") : []) {
+      picture.dataset.veil = card.id;
+    }
+    card.classList.add("ddl-asking");
+    card.append(form);
+  }
+
   // The address of a folded claim opens what it stands in.
   const open = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
