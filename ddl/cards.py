@@ -45,7 +45,8 @@ def card(claim: "Claim", runs: Sequence[float] = ()) -> str:
         asked = f' data-ask="{html.escape(json.dumps(about))}"'
     return (
         f'<div class="ddl-claim ddl-{claim.state}" id="{claim.anchor}"{asked} '
-        'style="border:1px solid;border-left-width:5px;border-radius:4px;padding:.5em .8em;margin:.5em 0">'
+        'style="border:1px solid;border-left-width:5px;border-radius:4px;'
+        'padding:.5em .8em;margin:.5em 0">'
         f'<div class="ddl-statement"><b>{html.escape(claim.statement)}</b></div>'
         f'<dl style="{LIST}">{_bar(claim, runs)}{rows}</dl></div>'
     )
