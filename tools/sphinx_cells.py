@@ -17,7 +17,7 @@ from sphinx.util.typing import ExtensionMetadata
 from ddl.cards import card
 from ddl.claims import Claim
 from tools import folding, margins, pages
-from tools.sphinx_book import claims
+from tools.notebook import claims_of
 from tools.sphinx_site import details
 
 CARD = '<div class="ddl-claim '
@@ -35,9 +35,10 @@ class Cells(SphinxPostTransform):
         slug = self.env.docname
         if slug not in pages.slugs():
             return
-        known = {row["anchor"]: claim_of(row) for row in claims(slug)}
+        page = pages.checked(slug)
+        known = {row["anchor"]: claim_of(row) for row in claims_of(page)} if page else {}
         record = {key[1]: entry for key, entry in margins.read().items() if key[0] == slug}
-        kinds = folding.folded(pages.executed(slug))
+        kinds = folding.folded(page or pages.read(slug))
         for cell in self.document.findall(nodes.container):
             if cell.get("nb_element") != "cell_code":
                 continue

@@ -22,7 +22,8 @@ from tools.notebook import code_cells
 
 def figures(slug: str) -> Iterator[dict[str, Any]]:
     """Yield the interactive figures in a page's checked outputs."""
-    for cell in code_cells(pages.executed(slug)):
+    page = pages.checked(slug)
+    for cell in code_cells(page) if page else []:
         for output in cell.outputs:
             if INTERACTIVE_MIME in output.get("data", {}):
                 yield output.data[INTERACTIVE_MIME]
