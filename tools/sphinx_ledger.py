@@ -15,13 +15,8 @@ from sphinx.util.typing import ExtensionMetadata
 
 from ddl import cards
 from ddl.claims import show_value
-<<<<<<< HEAD
 from tools import margins, pages
-from tools.sphinx_book import claims, made_of, page_link, table
-=======
-from tools import margins, pages, strip
 from tools.sphinx_book import claim_link, claims, made_of, page_link, table
->>>>>>> main
 
 COLUMNS = ("Statement", "This build", "Accepted", "Other runs", "Margin", "Verdict")
 WITHDRAWN = ("Statement", "Accepted", "Runs", "Why it went")
