@@ -15,6 +15,7 @@ from ddl.claims import CLAIM_MIME
 from tools.notebook import code_cells
 
 WORDS = {
+    "code": "Show the code",
     "imports": "Show the imports",
     "check": "Show the check",
     "plot": "Show the plot",

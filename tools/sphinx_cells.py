@@ -1,7 +1,7 @@
 """Sphinx extension: cells as readers of the site see them.
 
-- Code that only shows stands folded below what it shows (`tools.folding`); a button in the
-  page's head opens all of it.
+- Code that only shows stands folded below what it shows (`tools.folding`). Readers choose in the
+  page's head to see all code, what matters, or none.
 - Claim cards are drawn with the runs of `results/margins.json`. Those of one cell stand
   together; what is checked exactly and holds becomes one line that opens.
 """
@@ -47,6 +47,8 @@ class Cells(SphinxPostTransform):
                     group_cards(output, known, record)
             if kind := kinds.get(cell["cell_index"]):
                 fold(cell, kind)
+            elif not folding.TASK & set(cell["cell_metadata"].get("tags", [])):
+                make_foldable(cell)
 
 
 def claim_of(row: dict[str, Any]) -> Claim:
@@ -62,6 +64,15 @@ def fold(cell: nodes.container, kind: str) -> None:
     folded = details(classes=["ddl-code"], summary=folding.WORDS[kind])
     folded += code
     cell += folded
+
+
+def make_foldable(cell: nodes.container) -> None:
+    """Let the button in the page's head fold code that is not folded at first."""
+    for node in list(cell.findall(nodes.container)):
+        if node.get("nb_element") == "cell_code_source":
+            shown = details(classes=["ddl-core"], summary=folding.WORDS["code"], open=True)
+            node.replace_self(shown)
+            shown += node
 
 
 def group_cards(

@@ -132,7 +132,8 @@ class Fold(SphinxPostTransform):
 
 def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
     """Write the start of something folded."""
-    translator.body.append(translator.starttag(node, "details"))
+    tag = translator.starttag(node, "details")
+    translator.body.append(tag.replace("<details", "<details open", 1) if node.get("open") else tag)
     translator.body.append(f"<summary>{node['summary']}</summary>\n")
 
 

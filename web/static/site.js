@@ -24,49 +24,44 @@
   addEventListener("load", reach);
   addEventListener("resize", reach);
 
-  // Code that only shows is folded; a button opens all of it, and the choice is remembered.
-  const folded = document.querySelectorAll("details.ddl-code");
-  const head = document.querySelector(".ddl-launch");
-  if (folded.length && head) {
-    const remembered = (value) => {
-      try {
-        if (value !== undefined) {
-          localStorage.setItem("ddl-code", value);
-        }
-        return localStorage.getItem("ddl-code");
-      } catch {
-        return null; // a browser may keep nothing
-      }
-    };
-    const button = document.createElement("button");
-    button.type = "button";
-    const unfold = (all) => {
-      for (const box of folded) {
-        box.open = all;
-      }
-      button.setAttribute("aria-pressed", String(all));
-    };
-    button.textContent = "Show all code";
-    button.addEventListener("click", () => {
-      const all = button.getAttribute("aria-pressed") !== "true";
-      unfold(all);
-      remembered(all ? "all" : "");
-    });
-    head.append(button);
-    unfold(remembered() === "all");
-  }
-
-  // Guess first: a claim that asks hides its number, and the figure before it, until then.
-  const guesses = (key, value) => {
+  // What a browser remembers for this reader, if it does.
+  const memory = (key, value) => {
     try {
       if (value !== undefined) {
-        localStorage.setItem(`ddl-guess-${key}`, value);
+        localStorage.setItem(`ddl-${key}`, value);
       }
-      return localStorage.getItem(`ddl-guess-${key}`);
+      return localStorage.getItem(`ddl-${key}`);
     } catch {
       return null;
     }
   };
+
+  // Code that only shows is folded; a reader may want to see all of it, or none.
+  const head = document.querySelector(".ddl-launch");
+  if (head && document.querySelector("details.ddl-code")) {
+    const label = document.createElement("label");
+    label.className = "ddl-unfold";
+    label.innerHTML =
+      'Code <select><option value="core">that matters</option><option value="all">all</option>' +
+      '<option value="none">none</option></select>';
+    const select = label.querySelector("select");
+    select.value = ["all", "none"].includes(memory("code")) ? memory("code") : "core";
+    const unfold = () => {
+      for (const box of document.querySelectorAll("details:is(.ddl-code, .ddl-core)")) {
+        box.open = select.value === "all" || (select.value === "core" && box.matches(".ddl-core"));
+      }
+    };
+    select.addEventListener("change", () => {
+      memory("code", select.value);
+      unfold();
+    });
+    head.append(label);
+    if (select.value !== "core") {
+      unfold();
+    }
+  }
+
+  // Guess first: a claim that asks hides its number, and the figure before it, until then.
   const digits = (number) => Number(number.toPrecision(3)).toLocaleString("en");
   const told = (card, ask, guess) => {
     card.classList.remove("ddl-asking");
@@ -82,7 +77,7 @@
   };
   for (const card of document.querySelectorAll("[data-ask]")) {
     const ask = JSON.parse(card.dataset.ask);
-    const known = guesses(`${location.pathname}#${card.id}`);
+    const known = memory(`guess-${location.pathname}#${card.id}`);
     if (known !== null) {
       told(card, ask, known);
       continue;
@@ -106,7 +101,7 @@
     slider.addEventListener("input", tell);
     tell();
     const end = (answer) => {
-      guesses(`${location.pathname}#${card.id}`, answer);
+      memory(`guess-${location.pathname}#${card.id}`, answer);
       told(card, ask, answer);
       card.querySelector(".ddl-permalink")?.focus({ preventScroll: true });
     };
