@@ -57,8 +57,9 @@ def claim_of(row: dict[str, Any]) -> Claim:
 
 
 def fold(cell: nodes.container, kind: str) -> None:
-    """Put the code of a cell below its outputs, folded."""
-    code = [n for n in cell.findall(nodes.container) if n.get("nb_element") == "cell_code_source"]
+    """Put the code of a cell below its outputs, folded; what imports print is folded, too."""
+    parts = [node for node in cell.children if isinstance(node, nodes.Element)]
+    code = [n for n in parts if kind == "imports" or n.get("nb_element") == "cell_code_source"]
     for node in code:
         cell.remove(node)
     folded = details(classes=["ddl-code"], summary=folding.WORDS[kind])
