@@ -8,7 +8,6 @@ digits that vary between machines stay in the card and in the book's ledger.
 Sentences with numbers of this run (`say`) come from the run, too.
 """
 
-import html
 import json
 import math
 import numbers
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ddl.cards import card
 from ddl.inputs import checked, finite
 from ddl.settings import scale
 
@@ -35,7 +35,8 @@ class Claim:
 
     ``value`` is what was measured, as a number where it is one, and whether it holds elsewhere;
     None where it is infinite or NaN. It lies between ``lower`` and ``upper``; None is no bound.
-    With ``log``, distances to them are those of logarithms.
+    With ``log``, distances to them are those of logarithms. ``control`` is the same measure with
+    the idea switched off, ``ask`` a question to guess the value first, and its axis.
     """
 
     statement: str
@@ -48,36 +49,35 @@ class Claim:
     lower: float | None
     upper: float | None
     log: bool = False
+    control: float | None = None
+    control_name: str = ""
+    ask: tuple[str, float, float] | None = None
 
     @property
     def anchor(self) -> str:
         """The fragment under which the page's card can be linked to."""
-        return "claim-" + re.sub(r"[^a-z0-9]+", "-", self.statement.lower()).strip("-")
+        words = re.sub(r"\W+", "-", self.statement.lower()).strip("-")
+        signs = re.sub(r"[\w\s.,:;'()-]", "", self.statement)  # which tell x < 1 from x > 1
+        return f"claim-{words}" + "".join(f"-{ord(sign):x}" for sign in signs)
 
     def __str__(self) -> str:
         measure = f"{self.measure} " if self.measure else ""
         lines = [f"Claim: {self.statement}", f"Accepted: {measure}{self.accepted}"]
+        if self.control is not None:
+            lines.append(f"Control, not accepted: {self.control_name}")
         if self.source:
             lines.append(f"Source: {self.source}")
         return "\n".join([*lines, f"Verdict: {self.verdict}"])
 
-    def card(self) -> str:
-        """Return the HTML card: statement, measured value, range, source and verdict."""
-        state = self.verdict.split(":")[0].replace(" ", "-")
-        sign = {"holds": "✓", "fails": "✗"}.get(state, "○")
-        facts = [(self.measure or "measured", self.measured), ("accepted", self.accepted)]
-        facts += [("source", self.source)] if self.source else []
-        facts.append(("verdict", self.verdict))
-        rows = "".join(
-            f'<span style="margin-right:1.5em"><i>{name}</i> {html.escape(value)}</span>'
-            for name, value in facts
-        )
-        return (
-            f'<div class="ddl-claim ddl-{state}" id="{self.anchor}" style="border:1px solid;'
-            'border-left-width:5px;border-radius:4px;padding:.5em .8em;margin:.5em 0">'
-            f"<div><b>{sign} {html.escape(self.statement)}</b></div>"
-            f'<div style="font-size:.9em">{rows}</div></div>'
-        )
+    @property
+    def state(self) -> str:
+        """The verdict as a class of CSS: ``holds``, ``fails``, ``not-checked``."""
+        return self.verdict.split(":")[0].replace(" ", "-")
+
+    @property
+    def shown_control(self) -> str:
+        """What the control measured, as a card shows it."""
+        return "" if self.control is None else show_value(self.control)
 
 
 def _accepted(above: Any, below: Any, equals: Any, within: float) -> str:
@@ -173,6 +173,9 @@ def claim(
     equals: Any = None,
     within: float = 0.0,
     log: bool = False,
+    control: float | None = None,
+    control_name: str = "",
+    ask: tuple[str, float, float] | None = None,
     source: str = "",
     needs: str = "",
 ) -> None:
@@ -191,15 +194,20 @@ def claim(
         log: How far the value is from its bounds counts in factors, not in differences: for a
             ratio of two like quantities, or a size compared with one of another order of
             magnitude. A share of a whole, a difference and a count are linear.
+        control: The same measure with the idea switched off. It must lie outside the accepted
+            range: else the claim would hold without what it is about.
+        control_name: What was done for the control: ``"the same net without the skip"``.
+        ask: A question that readers of the site answer by a guess before they see the value,
+            and the least and the largest number on the axis where they guess.
         source: Who gives what value: the lecture's figure, or a paper.
         needs: ``"MNIST"`` or ``"CIFAR-10"`` for a claim about real digits or
             about photographs, which is shown but not checked where they are
             not at hand and the page runs on others.
 
     Raises:
-        ClaimError: If the value is outside the accepted range.
+        ClaimError: If the value is outside the accepted range, or the control inside.
         ValueError: If there is no range for a number, nothing can lie in it, what was
-            measured is no number, or there is no such ``needs``.
+            measured is no number, a control has no name, or there is no such ``needs``.
 
     Example:
         >>> claim("Skips help", without / with_skips, measure="ratio", above=1.05, log=True)
@@ -213,12 +221,16 @@ def claim(
     if above is None and below is None and equals is None and not isinstance(measured, bool):
         raise ValueError(f"measured {measured!r} needs a range: above, below or equals")
     holds = _holds(measured, above, below, equals, within)
+    control = _number(control)
+    if (control is None) != (not control_name):
+        raise ValueError(f"control and control_name must stand together, got {control_name!r}")
+    idle = control is not None and _holds(control, above, below, equals, within)
     if scale() == "smoke":
         verdict = "not checked at smoke size"
     elif needs and not _is_here(needs):
         verdict = f"not checked: needs {needs}"
     else:
-        verdict = "holds" if holds else "fails"
+        verdict = "holds" if holds and not idle else "fails"
     accepted = _accepted(above, below, equals, within)
     lower, upper = _range(above, below, equals, within)
     result = Claim(
@@ -232,13 +244,19 @@ def claim(
         lower=lower,
         upper=upper,
         log=log,
+        control=None if control is None else float(control),
+        control_name=control_name,
+        ask=ask,
     )
     show(
         str(result),
-        {"text/html": result.card(), CLAIM_MIME: asdict(result) | {"anchor": result.anchor}},
+        {"text/html": card(result), CLAIM_MIME: asdict(result) | {"anchor": result.anchor}},
     )
     if verdict == "fails" and os.environ.get("DDL_CLAIMS") != "show":
-        raise ClaimError(f"{statement}: measured {result.measured}, accepted {accepted}")
+        told = f"{statement}: measured {result.measured}, accepted {accepted}"
+        if holds:
+            told += f"; so is the control, {control_name}: {result.shown_control}"
+        raise ClaimError(told)
 
 
 @checked

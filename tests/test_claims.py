@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ddl import claims, data
+from ddl.cards import card
 from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
 
 
@@ -138,9 +139,30 @@ def test_bad_input() -> None:
 
 
 def test_card_escapes_and_links() -> None:
-    card = Claim("a < b & c", "", "1", "true", "holds", "", True, None, None).card()
-    assert "a &lt; b &amp; c" in card
-    assert 'id="claim-a-b-c"' in card
+    text = card(Claim("a < b & c", "", "1", "true", "holds", "", True, None, None))
+    assert "a &lt; b &amp; c" in text
+    assert 'id="claim-a-b-c-3c-26"' in text
+
+
+def test_addresses_differ_in_any_alphabet() -> None:
+    statements = ["x < 1", "x > 1", "Größer ist besser", "Глубже", "Depth helps, too", "深い"]
+    cards = [Claim(s, "", "1", "true", "holds", "", True, None, None) for s in statements]
+    assert len({c.anchor for c in cards}) == len(statements)
+    assert cards[4].anchor == "claim-depth-helps-too"
+
+
+def test_a_control_must_lie_outside(shown: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim("It is so", 2.0, above=1.5, control=1.1, control_name="the same net, idle")
+    text, rich = shown[0]
+    assert "Control, not accepted: the same net, idle\nVerdict: holds" in text
+    assert rich[CLAIM_MIME]["control"] == 1.1
+    with pytest.raises(ClaimError, match=r"so is the control, the same net, idle: 1\.6"):
+        claim("It is so", 2.0, above=1.5, control=1.6, control_name="the same net, idle")
+    assert shown[1][0].endswith("Verdict: fails")
+    with pytest.raises(ClaimError, match=r"measured 1\.2"):
+        claim("It is so", 1.2, above=1.5, control=1.1, control_name="the same net, idle")
+    with pytest.raises(ValueError, match="must stand together"):
+        claim("It is so", 2.0, above=1.5, control=1.0)
 
 
 def test_say_keeps_numbers_out_of_the_stored_text(shown: list) -> None:
@@ -153,7 +175,7 @@ def test_a_measure_is_named(shown: list) -> None:
     claim("It is so", 0.1, measure="largest gap", below=0.2)
     text, rich = shown[0]
     assert "Accepted: largest gap below 0.2" in text
-    assert "<i>largest gap</i> 0.1" in rich["text/html"]
+    assert "largest gap</dt>" in rich["text/html"]
 
 
 def test_values_read_well() -> None:

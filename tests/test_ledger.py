@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from docutils import nodes
 
-from tools import sphinx_ledger, strip
+from ddl import cards
+from tools import sphinx_ledger
 
 ENTRY: dict[str, Any] = {
     "measure": "ratio of errors",
@@ -24,30 +25,30 @@ ENTRY: dict[str, Any] = {
 
 
 def places(drawing: str, name: str = "cx") -> list[float]:
-    return [float(x) for x in re.findall(rf'<circle {name}="([\d.]+)"', drawing)]
+    return [float(x) for x in re.findall(rf'<circle class="run" {name}="([\d.]+)"', drawing)]
 
 
-def test_a_strip_shows_runs_and_range() -> None:
-    drawing = strip.svg([2.0, 3.0, 4.0], 1.0, 5.0, now=3.0, words="a & b")
-    assert places(drawing) == [38.0, 70.0, 102.0]  # of 6 to 134, the middle is 70
-    assert '<rect x="6.0" y="4" width="128"' in drawing
-    assert 'class="now" cx="70.0"' in drawing
+def test_a_bar_shows_runs_and_range() -> None:
+    drawing = cards.bar([2.0, 3.0, 4.0], 1.0, 5.0, now=3.0, words="a & b")
+    assert places(drawing) == [48.0, 80.0, 112.0]  # of 16 to 144, the middle is 80
+    assert '<rect x="16.0" y="4" width="128"' in drawing
+    assert 'class="now" cx="80.0"' in drawing
     assert 'role="img" aria-label="a &amp; b"' in drawing
 
 
 def test_a_range_without_an_end_reaches_the_edge() -> None:
-    assert '<rect x="0" y="4" width="134"' in strip.svg([1.0], None, 2.0, words="w")
-    assert '<rect x="6.0" y="4" width="134"' in strip.svg([2.0], 1.0, None, words="w")
+    assert '<rect x="0" y="4" width="144"' in cards.bar([1.0], None, 2.0, words="w")
+    assert '<rect x="16.0" y="4" width="144"' in cards.bar([2.0], 1.0, None, words="w")
 
 
 def test_an_axis_can_be_logarithmic() -> None:
-    drawing = strip.svg([1.0, 10.0, 100.0], None, 100.0, log=True, words="w")
-    assert places(drawing) == [6.0, 70.0, 134.0]
-    assert places(strip.svg([0.0, 5.0, 10.0], None, 10.0, log=True, words="w"))[1] == 70.0
+    drawing = cards.bar([1.0, 10.0, 100.0], None, 100.0, log=True, words="w")
+    assert places(drawing) == [16.0, 80.0, 144.0]
+    assert places(cards.bar([0.0, 5.0, 10.0], None, 10.0, log=True, words="w"))[1] == 80.0
 
 
 def test_one_run_on_its_bound_is_drawn() -> None:
-    assert places(strip.svg([1.0], 1.0, 1.0, words="w")) == [6.0]
+    assert places(cards.bar([1.0], 1.0, 1.0, words="w")) == [16.0]
 
 
 def row(**about: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
 
 
 # What shows and judges numbers, and makes none.
-SHOWS = {"claims", "exercises", "inputs", "interactive", "listings", "plotting"}
+SHOWS = {"cards", "claims", "exercises", "inputs", "interactive", "listings", "plotting"}
 
 
 def numbers_fingerprint(page: NotebookNode, root: Path) -> str:

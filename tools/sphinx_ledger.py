@@ -13,8 +13,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
+from ddl import cards
 from ddl.claims import show_value
-from tools import margins, pages, strip
+from tools import margins, pages
 from tools.sphinx_book import claim_link, claims, made_of, page_link, table
 
 COLUMNS = ("Statement", "This build", "Accepted", "Other runs", "Margin", "Verdict")
@@ -27,7 +28,7 @@ class ClaimsLedger(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build the tables, one a page, each row linked to its card."""
-        made_of(self.env, __file__, margins.RECORD, margins.__file__, strip.__file__)
+        made_of(self.env, __file__, margins.RECORD, margins.__file__, cards.__file__)
         record = margins.read()
         result: list[nodes.Node] = []
         for slug in pages.slugs():
@@ -72,7 +73,7 @@ def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> 
     now = row["value"] if row and isinstance(row["value"], float | int) else None
     values = entry["values"]
     words = f"{len(values)} runs between {show_value(min(values))} and {show_value(max(values))}"
-    drawing = strip.svg(
+    drawing = cards.bar(
         values,
         entry["lower"],
         entry["upper"],

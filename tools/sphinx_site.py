@@ -37,6 +37,7 @@ SCRIPTS = (
 SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
 SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+WORDS_A_MINUTE = 200
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
 # 1e-05, 6-dimensional, (-x, --out, k-means; t = 5, SDSC 2024.
@@ -64,8 +65,19 @@ def slim(
         context["ddl_launch"] = page
         context["ddl_buttons"] = launch.buttons(page)
         context["ddl_run"] = ran.metadata["ddl"]
+        context["ddl_minutes"] = reading_minutes(doctree) if doctree else 0
     if "body" in context:
         context["body"] = with_whole_words(with_lazy_pictures(context["body"]))
+
+
+def reading_minutes(page: nodes.document) -> int:
+    """Return how long the prose of a page takes to read."""
+    words = sum(
+        len(paragraph.astext().split())
+        for paragraph in page.findall(nodes.paragraph)
+        if not isinstance(paragraph.parent, nodes.container)  # what cells show
+    )
+    return max(1, round(words / WORDS_A_MINUTE))
 
 
 def _listed(file: Any, names: tuple[str, ...]) -> bool:
@@ -120,7 +132,8 @@ class Fold(SphinxPostTransform):
 
 def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
     """Write the start of something folded."""
-    translator.body.append(translator.starttag(node, "details"))
+    tag = translator.starttag(node, "details")
+    translator.body.append(tag.replace("<details", "<details open", 1) if node.get("open") else tag)
     translator.body.append(f"<summary>{node['summary']}</summary>\n")
 
 

@@ -24,6 +24,118 @@
   addEventListener("load", reach);
   addEventListener("resize", reach);
 
+  // What a browser remembers for this reader, if it does.
+  const memory = (key, value) => {
+    try {
+      if (value !== undefined) {
+        localStorage.setItem(`ddl-${key}`, value);
+      }
+      return localStorage.getItem(`ddl-${key}`);
+    } catch {
+      return null;
+    }
+  };
+
+  // Code that only shows is folded; a reader may want to see all of it, or none.
+  const head = document.querySelector(".ddl-launch");
+  if (head && document.querySelector("details.ddl-code")) {
+    const label = document.createElement("label");
+    label.className = "ddl-unfold";
+    label.innerHTML =
+      'Code <select><option value="core">that matters</option><option value="all">all</option>' +
+      '<option value="none">none</option></select>';
+    const select = label.querySelector("select");
+    select.value = ["all", "none"].includes(memory("code")) ? memory("code") : "core";
+    const unfold = () => {
+      for (const box of document.querySelectorAll("details:is(.ddl-code, .ddl-core)")) {
+        box.open = select.value === "all" || (select.value === "core" && box.matches(".ddl-core"));
+      }
+    };
+    select.addEventListener("change", () => {
+      memory("code", select.value);
+      unfold();
+    });
+    head.append(label);
+    if (select.value !== "core") {
+      unfold();
+    }
+  }
+
+  // Guess first: a claim that asks hides its number, and the figure before it, until then.
+  const digits = (number) => Number(number.toPrecision(3)).toLocaleString("en");
+  const told = (card, ask, guess) => {
+    card.classList.remove("ddl-asking");
+    card.querySelector(".ddl-guess")?.remove();
+    for (const veiled of document.querySelectorAll(`[data-veil="${card.id}"]`)) {
+      veiled.removeAttribute("data-veil");
+    }
+    if (guess) {
+      const term = document.createElement("div");
+      term.innerHTML = `<dt style="display:inline;font-style:italic">your guess</dt> <dd style="display:inline;margin:0">${digits(Number(guess))}</dd>`;
+      card.querySelector("dl").append(term);
+    }
+  };
+  for (const card of document.querySelectorAll("[data-ask]")) {
+    const ask = JSON.parse(card.dataset.ask);
+    const known = memory(`guess-${location.pathname}#${card.id}`);
+    if (known !== null) {
+      told(card, ask, known);
+      continue;
+    }
+    const scale = ask.log ? Math.log : (x) => x;
+    const back = ask.log ? Math.exp : (x) => x;
+    const [least, most] = [scale(ask.least), scale(ask.most)];
+    const form = document.createElement("form");
+    form.className = "ddl-guess";
+    form.innerHTML =
+      '<label><span></span> <input type="range" min="0" max="1" step="0.005" value="0.5"></label>' +
+      ' <output></output> <button>See what was measured</button>' +
+      ' <button type="button">Skip</button>';
+    form.querySelector("span").textContent = ask.question;
+    const slider = form.querySelector("input");
+    const guess = () => back(least + (most - least) * Number(slider.value));
+    const tell = () => {
+      form.querySelector("output").textContent = digits(guess());
+      slider.setAttribute("aria-valuetext", digits(guess()));
+    };
+    slider.addEventListener("input", tell);
+    tell();
+    const end = (answer) => {
+      memory(`guess-${location.pathname}#${card.id}`, answer);
+      told(card, ask, answer);
+      card.querySelector(".ddl-permalink")?.focus({ preventScroll: true });
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      end(String(guess()));
+    });
+    form.querySelector("button[type=button]").addEventListener("click", () => end(""));
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        end("");
+      }
+    });
+    const before = card.closest(".cell")?.previousElementSibling;
+    for (const picture of before?.matches(".cell") ? before.querySelectorAll("img") : []) {
+      picture.dataset.veil = card.id;
+    }
+    card.classList.add("ddl-asking");
+    card.append(form);
+  }
+
+  // The address of a folded claim opens what it stands in.
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let box = target?.closest("details"); box; box = box.parentElement.closest("details")) {
+      box.open = true;
+    }
+    target?.scrollIntoView();
+  };
+  if (location.hash) {
+    open();
+  }
+  addEventListener("hashchange", open);
+
   // On a phone a figure's letters are small: a tap shows the picture by itself, to be zoomed.
   if (matchMedia("(max-width: 46em)").matches) {
     for (const picture of document.querySelectorAll(".cell_output img")) {
