@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ddl.inputs import checked
+
 if TYPE_CHECKING:
     from ddl.claims import Claim
 
@@ -19,6 +21,7 @@ LIST = "display:flex;flex-wrap:wrap;align-items:center;gap:0 1.4em;margin:.2em 0
 NAME = "display:inline;font-style:italic;font-weight:normal;margin:0"
 
 
+@checked
 def card(claim: "Claim", runs: Sequence[float] = ()) -> str:
     """Return the card of a claim as HTML.
 
@@ -80,6 +83,7 @@ def _bar(claim: "Claim", runs: Sequence[float]) -> str:
 HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
 
+@checked
 def bar(
     values: Sequence[float],
     lower: float | None,

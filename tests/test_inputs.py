@@ -20,6 +20,7 @@ from ddl import (
     attention,
     autoencoder,
     building_models,
+    cards,
     cells,
     claims,
     convolution,
@@ -49,7 +50,7 @@ from ddl.inputs import checked
 from ddl.recipes import checkpoint, results, workshop
 
 MODULES: tuple[ModuleType, ...] = (
-    attention, autoencoder, building_models, cells, claims, convolution, data, datafiles,
+    attention, autoencoder, building_models, cards, cells, claims, convolution, data, datafiles,
     denoising, diffusion, exercises, gating, handwriting, image_diffusion, interactive,
     latent_space, listings, plotting, residual, scoring, segmentation, settings, skip, training,
     upsampling, vae, checkpoint, results, workshop,

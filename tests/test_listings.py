@@ -5,7 +5,7 @@ import pytest
 from torch import Tensor, nn
 
 from ddl import listings
-from ddl.claims import Claim
+from ddl.claims import show_value
 from ddl.inputs import checked
 from ddl.listings import show_code
 
@@ -69,9 +69,9 @@ def test_code_is_shown_from_a_line_on(shown: list) -> None:
 
 
 def test_code_of_several_functions_stands_in_one_block(shown: list) -> None:
-    show_code(Claim.card, Twice.forward)
+    show_code(show_value, Twice.forward)
     names = [line for line in shown[0][0].splitlines() if line.startswith("#")]
-    assert names == ["# ddl.claims.Claim.card", "# test_listings.Twice.forward"]
+    assert names == ["# ddl.claims.show_value", "# test_listings.Twice.forward"]
 
 
 def test_code_that_is_not_there_is_an_error() -> None:
