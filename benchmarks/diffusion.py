@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from benchmarks.measure import Result, Run, in_turns, race, seconds, spread, until
 from ddl.data import digits
 from ddl.diffusion import NoiseSchedule, cosine_schedule, ddim_sample
-from ddl.image_diffusion import MovingAverage, UNet
+from ddl.image_diffusion import DiffusionUNet, MovingAverage
 from ddl.scoring import frechet_distance, train_digit_classifier
 from ddl.training import parameter_count
 
@@ -38,7 +38,7 @@ Net = Callable[[Tensor, Tensor], Tensor]
 
 def ours(schedule: NoiseSchedule) -> nn.Module:
     """Return the network of the page on diffusion of images."""
-    return UNet(schedule, channels=24)
+    return DiffusionUNet(schedule, channels=24)
 
 
 def lucidrains(schedule: NoiseSchedule) -> nn.Module:
@@ -55,7 +55,7 @@ def lucidrains(schedule: NoiseSchedule) -> nn.Module:
 
 
 class Velocity(nn.Module):
-    """A network asked for the velocity, which tells the noise: see `ddl.image_diffusion.UNet`.
+    """A network asked for the velocity, which tells the noise, as `DiffusionUNet` is.
 
     It is the default of denoising-diffusion-pytorch, whose weights of the loss make it the mean
     squared error of the noise.

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ddl.settings import provenance
+from ddl.support.settings import provenance
 
 RUNS = 5
 PATIENCE = 2.5  # of a race: how many times our seconds the other may take

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from ddl.gating import softmax_gate
-from ddl.inputs import at_least_1, checked
-from ddl.numerics import at_least_float32, readable
+from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32, readable
 
 
 @checked

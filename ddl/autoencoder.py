@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, checked
+from ddl.support.inputs import at_least_1, checked
 
 
 @checked

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ddl.cards import card
-from ddl.inputs import checked, finite
-from ddl.settings import scale
+from ddl.support.cards import card
+from ddl.support.inputs import checked, finite
+from ddl.support.settings import scale
 
 CLAIM_MIME = "application/vnd.ddl.claim+json"
 

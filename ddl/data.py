@@ -1,7 +1,7 @@
 """Where the images of the book come from, as whole tensors.
 
 `digits` gives MNIST where it can be had, else digits the package draws itself
-(`ddl.handwriting`). Files are looked for in three places, in this order:
+(`ddl.support.handwriting`). Files are looked for in three places, in this order:
 
 1. the folder that ``DDL_DATA`` names: ``MNIST/raw/*.gz``,
    ``FashionMNIST/raw/*.gz``, ``cifar-10-batches-py/*``;
@@ -26,11 +26,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ddl import datafiles
-from ddl.datafiles import DataUnavailableError
-from ddl.handwriting import draw_digits
-from ddl.inputs import at_least_1, checked, same_length
-from ddl.settings import device, scale
+from ddl.support import datafiles
+from ddl.support.datafiles import DataUnavailableError
+from ddl.support.handwriting import draw_digits
+from ddl.support.inputs import at_least_1, checked, same_length
+from ddl.support.settings import device, scale
 
 
 class Split(NamedTuple):

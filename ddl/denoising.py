@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, checked
-from ddl.numerics import at_least_float32
+from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32
 
 
 @checked

@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ddl.inputs import at_least_1, checked
-from ddl.numerics import at_least_float32, readable
+from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32, readable
 
 Data = Float[Tensor, "batch *shape"]  # points, images, codes: whatever is diffused
 Steps = Int[Tensor, " batch"]  # the step t of each example

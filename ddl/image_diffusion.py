@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ddl.attention import MultiHeadAttention
 from ddl.diffusion import NoiseModel, NoiseSchedule, Steps, timestep_embedding
-from ddl.inputs import at_least_1, checked
-from ddl.numerics import at_least_float32, readable
+from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32, readable
 from ddl.upsampling import ResizeConv
 
 Images = Float[Tensor, "batch 1 height width"]
@@ -92,7 +92,7 @@ class PixelAttention(nn.Module):
         return x + read.mT.unflatten(2, x.shape[2:])
 
 
-class UNet(nn.Module):
+class DiffusionUNet(nn.Module):
     r"""Predicts the noise in an image from the image, the step and, if told, the class.
 
     One level down, at half the size, where every pixel may look at all others, and up again;
@@ -168,7 +168,7 @@ class UNet(nn.Module):
 
 @checked
 def drop_labels(
-    labels: Labels, *, share: float, nothing: int, generator: torch.Generator
+    labels: Labels, *, share: float, null_label: int, generator: torch.Generator
 ) -> Labels:
     """Replace each label with the given probability by the one that tells nothing.
 
@@ -177,7 +177,7 @@ def drop_labels(
     Args:
         labels: The classes.
         share: Probability of being dropped.
-        nothing: What stands for "not told".
+        null_label: What stands for "not told".
         generator: CPU generator to draw from.
 
     Raises:
@@ -189,11 +189,11 @@ def drop_labels(
     if not 0 <= share <= 1:
         raise ValueError(f"share must be between 0 and 1, got {share}")
     dropped = torch.rand(labels.shape, generator=generator) < share
-    return torch.where(dropped.to(labels.device), nothing, labels)
+    return torch.where(dropped.to(labels.device), null_label, labels)
 
 
 @checked
-def guided(model: UNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
+def guided(model: DiffusionUNet, labels: Labels, *, guidance: float = 0.0) -> NoiseModel:
     r"""Return a noise model of ``(x, t)`` that asks for classes, more strongly than was learnt.
 
     .. math:: (1 + w)\,\epsilon(x_t, t, c) - w\,\epsilon(x_t, t)

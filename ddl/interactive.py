@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ddl.claims import show
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 INTERACTIVE_MIME = "application/vnd.ddl.interactive+json"
 LARGEST = 2**20  # bytes of one model: a quarter of a million weights, as the lecture's largest

@@ -13,7 +13,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ddl.inputs import at_least_1, checked, finite
+from ddl.support.inputs import at_least_1, checked, finite
 
 # Okabe and Ito's colours, told apart with any colour vision (jfly.uni-koeln.de/color, 2008).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

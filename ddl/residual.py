@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, checked
+from ddl.support.inputs import at_least_1, checked
 
 Images = Float[Tensor, "batch _ _ _"]  # batch channels height width
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 from ddl.training import fit
 
 Images = Float[Tensor, "batch 1 {self.size} {self.size}"]

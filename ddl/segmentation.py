@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, checked
-from ddl.upsampling import conv_output_size, transposed_output_size
+from ddl.convolution import conv_output_size
+from ddl.support.inputs import at_least_1, checked
+from ddl.upsampling import transposed_output_size
 
 Skips = Literal["concat", "add", "none"]
 

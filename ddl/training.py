@@ -17,8 +17,8 @@ from lightning_fabric.strategies.single_device import SingleDeviceStrategy
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ddl.inputs import at_least_1, checked, positive
-from ddl.settings import device
+from ddl.support.inputs import at_least_1, checked, positive
+from ddl.support.settings import device
 
 Precision = Literal["32-true", "bf16-mixed"]
 

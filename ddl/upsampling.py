@@ -12,43 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, checked
-
-
-def _check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
-    at_least_1(kernel=kernel, stride=stride, dilation=dilation)
-    if padding < 0:
-        raise ValueError(f"padding must be at least 0, got {padding}")
-
-
-@checked
-def conv_output_size(
-    size: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> int:
-    r"""Return the size of a convolution's output along one axis.
-
-    Args:
-        size: Size :math:`L` of the input along that axis.
-        kernel: Taps :math:`k` of the kernel.
-        stride: Step :math:`s` from one output to the next, in input pixels.
-        padding: Zeros :math:`p` put on each end of the input.
-        dilation: Step :math:`d` from one tap to the next, in input pixels.
-
-    Returns:
-        :math:`\lfloor (L + 2p - d(k-1) - 1) / s \rfloor + 1`.
-
-    Raises:
-        ValueError: If a setting is too small, or the kernel is longer than the padded input.
-
-    Source: Dumoulin and Visin, relationship 15 (2016), arXiv:1603.07285.
-    """
-    _check_settings(kernel, stride, padding, dilation)
-    room = size + 2 * padding - dilation * (kernel - 1) - 1
-    if room < 0:
-        raise ValueError(
-            f"size must be at least {size - room} for this kernel, padding and dilation, got {size}"
-        )
-    return room // stride + 1
+from ddl.convolution import check_settings, conv_output_size
+from ddl.support.inputs import at_least_1, checked
 
 
 @checked
@@ -78,7 +43,7 @@ def transposed_output_size(
         ValueError: If a setting is too small, ``output_padding`` is not below the larger of
             stride and dilation, or ``padding`` leaves no output.
     """
-    _check_settings(kernel, stride, padding, dilation)
+    check_settings(kernel, stride, padding, dilation)
     at_least_1(size=size)
     if not 0 <= output_padding < max(stride, dilation):
         raise ValueError(

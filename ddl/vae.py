@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl.inputs import at_least_1, checked
-from ddl.numerics import at_least_float32, readable
+from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32, readable
 
 
 @checked

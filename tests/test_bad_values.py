@@ -1,4 +1,4 @@
-"""A value that the workshop cannot use is named before anything is drawn, written or trained."""
+"""A value that cannot be used is named before anything is drawn, written or trained."""
 # pyright: reportArgumentType=false
 
 import argparse
@@ -19,12 +19,11 @@ from ddl import (
     data,
     exercises,
     interactive,
-    listings,
     plotting,
-    settings,
     training,
 )
-from ddl.recipes import checkpoint, results, workshop
+from ddl.recipes import checkpoint, engine, results
+from ddl.support import listings, settings
 
 SMALL = {"DDL_SCALE": "cpu", "DDL_DATA": "drawn", "DDL_PROGRESS": "0", "MPLBACKEND": "agg"}
 HERE = tempfile.TemporaryDirectory()
@@ -56,13 +55,13 @@ def batches() -> data.Batches:
     return data.Batches(draw(5, 3), draw(5, 1), batch_size=2)
 
 
-def stream() -> workshop.Stream:
-    return workshop.Stream(draw(5, 3), draw(5, 1), batch_size=2)
+def stream() -> engine.Stream:
+    return engine.Stream(draw(5, 3), draw(5, 1), batch_size=2)
 
 
-def a_run() -> workshop.Run:
+def a_run() -> engine.Run:
     known = {"precision": "float32", "compile": False, "save_every": 3, "recipe": "test"}
-    return workshop.Run(argparse.Namespace(out=FOLDER / "r.json", **known))
+    return engine.Run(argparse.Namespace(out=FOLDER / "r.json", **known))
 
 
 def trained() -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -151,7 +150,7 @@ HEARS: list[tuple[Callable[[], Any], str]] = [
     (lambda: interactive.interactive("a b"), "name must be letters, digits and _, got 'a b'"),
     (lambda: interactive.to_onnx(torch.relu, [draw(3)]), "model must be a model or a method of"),
     (lambda: stream().rows(-1), "step must be at least 0, got -1"),
-    (lambda: workshop.connect("float16"), "precision must be one of 'float32', 'bf16', got"),
+    (lambda: engine.connect("float16"), "precision must be one of 'float32', 'bf16', got"),
     (
         lambda: results.write(FOLDER / "r.json", a_run(), {"loss": float("nan")}, 1.0),
         "scores must be finite, got another number for loss",

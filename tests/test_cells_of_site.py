@@ -6,8 +6,8 @@ import json
 import pytest
 from docutils import nodes
 
-from ddl.cards import card
 from ddl.claims import Claim
+from ddl.support.cards import card
 from tools import sphinx_cells
 
 

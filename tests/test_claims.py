@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ddl import claims, data
-from ddl.cards import card
 from ddl.claims import CLAIM_MIME, Claim, ClaimError, claim, say, show_value
+from ddl.support.cards import card
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ NOT_TRACED = {
     "VAE": DTYPE,
     "LinearVAE": DTYPE,
     "ExactNoise": ONES,
-    "image_diffusion.UNet": ONES,
-    "segmentation.UNet": SIZES,
+    "DiffusionUNet": ONES,
+    "UNet": SIZES,
     "StackedHourglass": SIZES,
     "Step": ONES,
 }
@@ -112,7 +112,7 @@ def modules() -> Iterator[Call]:
     yield diffusion.ExactNoise(schedule, x, 0.1), (noise, t), {}
     yield image_diffusion.TimedResidualBlock(8, 16, 3), (draw(2, 8, 4, 4), x), {}
     yield image_diffusion.PixelAttention(8, 2), (draw(2, 8, 4, 4),), {}
-    unet = image_diffusion.UNet(schedule, channels=8, classes=3)
+    unet = image_diffusion.DiffusionUNet(schedule, channels=8, classes=3)
     yield unet, (draw(2, 1, 4, 4), t), {"labels": torch.tensor([0, 3])}
     yield scoring.DigitClassifier(8), (draw(2, 1, 8, 8),), {}
     start = Node()
@@ -123,9 +123,8 @@ def modules() -> Iterator[Call]:
 
 
 def name_of(module: nn.Module) -> str:
-    """Return the name of a module's class; two of them have the same."""
-    kind = type(module)
-    return f"{kind.__module__.split('.')[-1]}.UNet" if kind.__name__ == "UNet" else kind.__name__
+    """Return the name of a module's class."""
+    return type(module).__name__
 
 
 def fault(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -10,8 +10,9 @@ import pytest
 import requests
 import torch
 
-from ddl import data, datafiles
+from ddl import data
 from ddl.data import Batches, DataUnavailableError, digits, mnist
+from ddl.support import datafiles
 
 
 @pytest.fixture

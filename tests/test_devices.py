@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ddl.attention import TransformerBlock, causal_mask
 from ddl.diffusion import cosine_schedule, ddim_sample, ddpm_sample
-from ddl.image_diffusion import UNet, guided
+from ddl.image_diffusion import DiffusionUNet, guided
 from ddl.recipes import NAMES
 from ddl.vae import VAE, iwae_bound
 from tools import pages
@@ -64,7 +64,7 @@ def run_page(page: str, gpu: PretendGPU | None) -> Ran:
 def run_recipe(command: str, gpu: PretendGPU | None) -> Ran:
     """Run a recipe, and count the waits from each batch to the next."""
     from ddl.recipes.__main__ import main
-    from ddl.recipes.workshop import Stream
+    from ddl.recipes.engine import Stream
 
     ran, draw, before = Ran(), Stream.batch, []
 
@@ -203,7 +203,7 @@ def test_waits_are_counted(code: str, waits: int) -> None:
 def test_sampling_never_waits() -> None:
     with pretend_gpu() as gpu:
         schedule, code = cosine_schedule(20).to("cuda"), VAE(64, hidden=4, latent=2).to("cuda")
-        net = UNet(schedule, channels=8).to("cuda")
+        net = DiffusionUNet(schedule, channels=8).to("cuda")
         x, labels = torch.randn(2, 1, 8, 8).to("cuda"), torch.tensor([3, 10]).to("cuda")
         predict = guided(net, labels, guidance=1.0)
         ends = [

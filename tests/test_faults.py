@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 from test_data import cifar_batch, empty_machine, idx, small_mnist
 
-from ddl import data, datafiles
+from ddl import data
 from ddl.data import DataUnavailableError
+from ddl.support import datafiles
 
 __all__ = ["empty_machine", "small_mnist"]  # fixtures
 
@@ -281,7 +282,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 def asking(server: Mirrors, cache: Path, *faults: str) -> subprocess.Popen[str]:
     """Start another process that asks for MNIST."""
     code = (
-        "from pathlib import Path; from ddl import data, datafiles\n"
+        "from pathlib import Path; from ddl import data; from ddl.support import datafiles\n"
         f"datafiles.pooch.os_cache = lambda name: Path({str(cache)!r})\n"
         f"datafiles.MNIST_MIRRORS = {server.mirrors(*faults)}\n"
         f"datafiles.MNIST_MD5 = {datafiles.MNIST_MD5}\n"
@@ -417,7 +418,7 @@ def test_a_process_killed_while_unpacking_leaves_no_half_batch(
     cache: Path, cifar: dict[str, bytes]
 ) -> None:
     code = (
-        "import os; from pathlib import Path; from ddl import datafiles\n"
+        "import os; from pathlib import Path; from ddl.support import datafiles\n"
         "def write_half(path, content):\n"
         "    path.open('wb').write(content[: len(content) // 2])\n"
         "    os.kill(os.getpid(), 9)\n"

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddl import handwriting
-from ddl.handwriting import draw_digits
+from ddl.support import handwriting
+from ddl.support.handwriting import draw_digits
 
 
 def draw(count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from ddl.diffusion import ddpm_sample, linear_schedule, timestep_embedding
 from ddl.image_diffusion import (
+    DiffusionUNet,
     MovingAverage,
     PixelAttention,
     TimedResidualBlock,
-    UNet,
     drop_labels,
     guided,
     respaced,
@@ -111,8 +111,8 @@ def test_pixel_attention_adds_to_what_is_carried() -> None:
     torch.testing.assert_close(layer(x), x)
 
 
-def net(channels: int = 8, classes: int = 3) -> UNet:
-    model = UNet(linear_schedule(1000), channels=channels, classes=classes)
+def net(channels: int = 8, classes: int = 3) -> DiffusionUNet:
+    model = DiffusionUNet(linear_schedule(1000), channels=channels, classes=classes)
     shaken(model)
     return model
 
@@ -180,7 +180,9 @@ def test_unet_parameter_count_is_the_sum_of_its_parts() -> None:
     expected += block(2 * c, 2 * c, f) + block(4 * c, 2 * c, f) + (18 * c + 1) * c
     expected += block(2 * c, c, f) + 2 * c + 9 * c + 1
     assert (
-        sum(p.numel() for p in UNet(linear_schedule(5), channels=c, classes=k).parameters())
+        sum(
+            p.numel() for p in DiffusionUNet(linear_schedule(5), channels=c, classes=k).parameters()
+        )
         == expected
     )
 
@@ -207,8 +209,8 @@ class Constant(nn.Sequential):
 
 def test_unet_refuses_wrong_input() -> None:
     with pytest.raises(ValueError, match="classes must be at least 1, got 0"):
-        UNet(linear_schedule(5), channels=8, classes=0)
-    model, t = UNet(linear_schedule(5), channels=8, classes=3), torch.tensor([1, 2])
+        DiffusionUNet(linear_schedule(5), channels=8, classes=0)
+    model, t = DiffusionUNet(linear_schedule(5), channels=8, classes=3), torch.tensor([1, 2])
     for size in ((6, 7), (7, 6)):
         with pytest.raises(ValueError, match="x must have an even height and width"):
             model(torch.zeros(2, 1, *size), t)
@@ -220,17 +222,17 @@ def test_unet_refuses_wrong_input() -> None:
 def test_drop_labels_drops_the_share() -> None:
     labels = torch.arange(10).repeat(1000)
     generator = torch.Generator().manual_seed(0)
-    kept = drop_labels(labels, share=0.2, nothing=10, generator=generator)
+    kept = drop_labels(labels, share=0.2, null_label=10, generator=generator)
     assert labels.equal(torch.arange(10).repeat(1000))
     assert kept[kept != 10].equal(labels[kept != 10])
     assert 0.19 < (kept == 10).double().mean().item() < 0.21
     for share, expected in ((0.0, labels), (1.0, torch.full_like(labels, 10))):
-        assert drop_labels(labels, share=share, nothing=10, generator=generator).equal(expected)
+        assert drop_labels(labels, share=share, null_label=10, generator=generator).equal(expected)
     generator.manual_seed(0)
-    assert drop_labels(labels, share=0.2, nothing=10, generator=generator).equal(kept)
+    assert drop_labels(labels, share=0.2, null_label=10, generator=generator).equal(kept)
     for share in (-0.5, 1.5):
         with pytest.raises(ValueError, match=f"share must be between 0 and 1, got {share}"):
-            drop_labels(labels, share=share, nothing=10, generator=generator)
+            drop_labels(labels, share=share, null_label=10, generator=generator)
 
 
 def test_guidance_walks_on_from_not_told_past_told() -> None:

@@ -20,40 +20,34 @@ from ddl import (
     attention,
     autoencoder,
     building_models,
-    cards,
-    cells,
     claims,
     convolution,
     data,
-    datafiles,
     denoising,
     diffusion,
     exercises,
     gating,
-    handwriting,
     image_diffusion,
-    inputs,
     interactive,
     latent_space,
-    listings,
     plotting,
     residual,
     scoring,
     segmentation,
-    settings,
     skip,
     training,
     upsampling,
     vae,
 )
-from ddl.inputs import checked
-from ddl.recipes import checkpoint, results, workshop
+from ddl.recipes import checkpoint, engine, results
+from ddl.support import cards, datafiles, handwriting, inputs, listings, microscopy, settings
+from ddl.support.inputs import checked
 
 MODULES: tuple[ModuleType, ...] = (
-    attention, autoencoder, building_models, cards, cells, claims, convolution, data, datafiles,
-    denoising, diffusion, exercises, gating, handwriting, image_diffusion, interactive,
-    latent_space, listings, plotting, residual, scoring, segmentation, settings, skip, training,
-    upsampling, vae, checkpoint, results, workshop,
+    attention, autoencoder, building_models, cards, checkpoint, claims, convolution, data,
+    datafiles, denoising, diffusion, engine, exercises, gating, handwriting, image_diffusion,
+    interactive, latent_space, listings, microscopy, plotting, residual, results, scoring,
+    segmentation, settings, skip, training, upsampling, vae,
 )  # fmt: skip
 ran: list[str] = []
 

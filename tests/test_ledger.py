@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from docutils import nodes
 
-from ddl import cards
+from ddl.support import cards
 from tools import sphinx_ledger
 
 ENTRY: dict[str, Any] = {

@@ -4,10 +4,10 @@ import re
 import pytest
 from torch import Tensor, nn
 
-from ddl import listings
 from ddl.claims import show_value
-from ddl.inputs import checked
-from ddl.listings import show_code
+from ddl.support import listings
+from ddl.support.inputs import checked
+from ddl.support.listings import show_code
 
 
 @pytest.fixture

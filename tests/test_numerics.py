@@ -21,10 +21,10 @@ from ddl.diffusion import (
     linear_schedule,
 )
 from ddl.gating import softmax_gate
-from ddl.image_diffusion import UNet
-from ddl.numerics import at_least_float32, readable
+from ddl.image_diffusion import DiffusionUNet
 from ddl.recipes import NAMES, denoising
 from ddl.recipes.__main__ import main
+from ddl.support.numerics import at_least_float32, readable
 from ddl.vae import bernoulli_log_likelihood, gaussian_kl, gaussian_log_density
 
 SIXTEEN = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -68,7 +68,7 @@ def test_the_steps_of_diffusion_are_rounded_once(
 @SIXTEEN
 def test_a_schedule_keeps_its_precision_inside_a_model(dtype: torch.dtype) -> None:
     exact = cosine_schedule().alpha_bar
-    net = UNet(cosine_schedule(), channels=8).to(dtype)
+    net = DiffusionUNet(cosine_schedule(), channels=8).to(dtype)
     assert torch.equal(net.schedule.alpha_bar, exact)
     assert torch.equal(net.float().schedule.alpha_bar, exact)
     assert net.to("meta").schedule.alpha_bar.is_meta
@@ -78,7 +78,7 @@ def test_a_schedule_keeps_its_precision_inside_a_model(dtype: torch.dtype) -> No
 @SIXTEEN
 def test_a_unet_of_sixteen_bits_says_what_one_of_float32_says(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    net = UNet(linear_schedule(), channels=8)
+    net = DiffusionUNet(linear_schedule(), channels=8)
     x, t, labels = randn(4, 1, 8, 8), torch.tensor([1, 10, 500, 1000]), torch.tensor([0, 3, 9, 10])
     expected = net(x, t, labels)
     found = net.to(dtype)(x.to(dtype), t, labels)

@@ -69,7 +69,12 @@ def test_a_word_is_a_line(tmp_path: Path) -> None:
 def test_imports_are_followed_through_the_package() -> None:
     found = imported_modules("%matplotlib inline\nfrom ddl.data import digits", pages.ROOT)
     names = {path.relative_to(pages.ROOT).as_posix() for path in found}
-    assert {"ddl/__init__.py", "ddl/data.py", "ddl/handwriting.py", "ddl/claims.py"} <= names
+    assert {
+        "ddl/__init__.py",
+        "ddl/data.py",
+        "ddl/support/handwriting.py",
+        "ddl/claims.py",
+    } <= names
     assert "ddl/denoising.py" not in names
     assert pages.ROOT / "ddl" / "denoising.py" in imported_modules(
         "import ddl.denoising", pages.ROOT
@@ -123,7 +128,7 @@ def test_a_module_that_the_page_does_not_import_does_not_either(small_book: Path
     [
         ("book/page.ipynb", "import add_noise", "import add_noise, feed_back"),
         ("ddl/denoising.py", "clamp(0, 1)", "clamp(0, 2)"),
-        ("ddl/settings.py", "SCALES", "SIZES"),
+        ("ddl/support/settings.py", "SCALES", "SIZES"),
         ("requirements.txt", "2.13.0", "2.14.0"),
     ],
 )

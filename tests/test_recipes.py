@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ddl.image_diffusion import MovingAverage
 from ddl.recipes import NAMES, checkpoint, residual, results, vae
 from ddl.recipes.__main__ import main
-from ddl.recipes.workshop import RecipeError, Run, Stream, generator, thinned
+from ddl.recipes.engine import RecipeError, Run, Stream, generator, thinned
 from ddl.training import fit
 
 SMALL = {"DDL_SCALE": "smoke", "DDL_SEED": "0", "DDL_DATA": "drawn", "DDL_PROGRESS": "0"}

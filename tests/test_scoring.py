@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ddl import scoring
-from ddl.handwriting import draw_digits
 from ddl.scoring import DigitClassifier, accuracy, frechet_distance, train_digit_classifier
+from ddl.support.handwriting import draw_digits
 
 DOUBLE = torch.float64
 sqrtm: Any = scipy.linalg.sqrtm  # the stub of scipy knows no plain array

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import ddl
-from ddl.settings import budget, provenance, scale, seed, seed_value
+from ddl.support.settings import budget, provenance, scale, seed, seed_value
 
 
 @pytest.mark.parametrize(("size", "epochs"), [("smoke", 2), ("cpu", 5), ("gpu", 20)])

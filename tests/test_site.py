@@ -142,7 +142,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
     (root / "_toc.yml").write_text(TOC)
     (root / "drafts").mkdir()
-    code = "from ddl.settings import seed_value\n\nvalue = seed_value() + 41"
+    code = "from ddl.support.settings import seed_value\n\nvalue = seed_value() + 41"
     text = TEXT.replace("VALUE", "value").replace(
         "from ddl import claim", f"{code}\nfrom ddl import claim"
     )

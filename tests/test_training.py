@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ddl.data import Batches
-from ddl.recipes.workshop import connect
+from ddl.recipes.engine import connect
 from ddl.training import fit, one_device, parameter_count
 
 

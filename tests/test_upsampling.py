@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ddl.convolution import conv_output_size
 from ddl.upsampling import (
     ResizeConv,
     checkerboard_share,
     conv_matrix,
-    conv_output_size,
     icnr_,
     overlap_counts,
     phase_sums,

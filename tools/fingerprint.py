@@ -61,7 +61,7 @@ def surroundings(root: Path) -> list[str]:
     """Return what all pages depend on beside their own code."""
     from ddl import scale
     from ddl.data import digits_are_real
-    from ddl.settings import device_name, seed_value
+    from ddl.support.settings import device_name, seed_value
 
     return [
         (root / "requirements.txt").read_text(encoding="utf-8"),

@@ -159,7 +159,7 @@ def this_run() -> dict[str, Any]:
     """Return when, on what, at which size and with which versions pages are executed now."""
     from ddl import scale
     from ddl.data import digits_are_real
-    from ddl.settings import provenance, seed_value
+    from ddl.support.settings import provenance, seed_value
 
     return {
         **provenance("torch", "numpy", "matplotlib"),

@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
-from ddl.cards import card
 from ddl.claims import Claim
+from ddl.support.cards import card
 from tools import folding, margins, pages
 from tools.notebook import claims_of
 from tools.sphinx_site import details

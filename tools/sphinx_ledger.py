@@ -13,8 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from ddl import cards
 from ddl.claims import show_value
+from ddl.support import cards
 from tools import margins, pages
 from tools.sphinx_book import claim_link, claims, made_of, page_link, table
 

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from ddl.settings import SCALES
+from ddl.support.settings import SCALES
 from tools import pages
 from tools.sphinx_book import list_item, page_link, table
 

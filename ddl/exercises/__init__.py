@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec
 import torch
 from torch import Tensor
 
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 Parameters = ParamSpec("Parameters")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import torch
 
 from ddl import scale
-from ddl.datafiles import DataUnavailableError
 from ddl.recipes import NAMES, results
-from ddl.recipes.workshop import PRECISIONS, Run
-from ddl.settings import SCALES, seed_value
+from ddl.recipes.engine import PRECISIONS, Run
+from ddl.support.datafiles import DataUnavailableError
+from ddl.support.settings import SCALES, seed_value
 
 OUT = "the results; beside them is a folder of checkpoints, on a disk that all machines see"
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import ddl
 from ddl.autoencoder import PCA, ConvAutoencoder
 from ddl.data import digits
-from ddl.recipes.workshop import Batch, Run, Stream
+from ddl.recipes.engine import Batch, Run, Stream
 
 
 def options() -> dict[str, tuple[Any, str]]:

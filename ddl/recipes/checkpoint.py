@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ddl.image_diffusion import MovingAverage
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 
 @checked

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 import ddl
 from ddl.data import Split, digits
 from ddl.denoising import DenoisingAutoencoder, add_noise, entropy_floor, ternary_noise
-from ddl.numerics import at_least_float32
-from ddl.recipes.workshop import Batch, Run, Stream, generator
+from ddl.recipes.engine import Batch, Run, Stream, generator
+from ddl.support.numerics import at_least_float32
 
 NETS: dict[str, dict[str, Any]] = {
     "without skips": {"skips": False},

@@ -15,15 +15,15 @@ from torch.nn import functional as F
 import ddl
 from ddl.data import digits
 from ddl.diffusion import cosine_schedule, ddim_sample, ddpm_sample
-from ddl.image_diffusion import MovingAverage, UNet, drop_labels
-from ddl.recipes.workshop import Batch, Run, Stream, generator
+from ddl.image_diffusion import DiffusionUNet, MovingAverage, drop_labels
+from ddl.recipes.engine import Batch, Run, Stream, generator
 from ddl.scoring import frechet_distance, train_digit_classifier
 
 
 class Trained(NamedTuple):
     """The averaged network, and images and labels that it has not seen."""
 
-    net: UNet
+    net: DiffusionUNet
     judge_images: Tensor
     judge_labels: Tensor
     real: Tensor
@@ -55,11 +55,11 @@ def train(run: Run) -> Trained:
     labels, judge_labels, _ = data.train.labels.split([o.images, o.judge, 2 * o.samples])
     schedule = cosine_schedule(1000).to(run.fabric.device)
     ddl.seed()
-    net = UNet(schedule, channels=o.channels)
+    net = DiffusionUNet(schedule, channels=o.channels)
     average = MovingAverage(net, decay=1 - 1 / o.memory)
 
     def draw(batch: Batch, g: torch.Generator) -> Batch:
-        told = drop_labels(batch[1], share=0.15, nothing=10, generator=g)
+        told = drop_labels(batch[1], share=0.15, null_label=10, generator=g)
         return (*schedule.draw(batch[0], generator=g), told)
 
     stream = Stream(*run.to_device(2 * images - 1, labels), batch_size=o.batch, draw=draw)

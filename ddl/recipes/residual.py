@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 import ddl
 from ddl.data import cifar10, cifar10_is_here, digits
-from ddl.recipes.workshop import Batch, Run, Stream
+from ddl.recipes.engine import Batch, Run, Stream
 from ddl.residual import BasicBlock, PlainBlock, small_net
 
 KINDS = {"plain": PlainBlock, "residual": BasicBlock}

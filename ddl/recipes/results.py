@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from ddl.inputs import checked
-from ddl.recipes.workshop import Run
-from ddl.settings import provenance
+from ddl.recipes.engine import Run
+from ddl.support.inputs import checked
+from ddl.support.settings import provenance
 
 
 @checked

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import ddl
 from ddl.data import digits
-from ddl.recipes.workshop import Batch, Run, Stream, generator
+from ddl.recipes.engine import Batch, Run, Stream, generator
 from ddl.vae import VAE, LatentModel, bernoulli_log_likelihood, iwae_bound
 
 PIXELS = 784

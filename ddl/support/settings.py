@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from ddl.inputs import checked, positive
+from ddl.support.inputs import checked, positive
 
 SCALES = ("smoke", "cpu", "gpu")
 Number = TypeVar("Number", int, float)

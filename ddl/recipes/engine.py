@@ -24,9 +24,9 @@ from tqdm.auto import tqdm
 
 import ddl
 from ddl.image_diffusion import MovingAverage
-from ddl.inputs import at_least_1, checked, same_length
 from ddl.recipes import checkpoint
-from ddl.settings import device, seed_value
+from ddl.support.inputs import at_least_1, checked, same_length
+from ddl.support.settings import device, seed_value
 from ddl.training import Precision, lay_channels_together, one_device, parameter_count
 
 Batch = tuple[Tensor, ...]

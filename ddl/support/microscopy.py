@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ddl.inputs import at_least_1, checked
+from ddl.support.inputs import at_least_1, checked
 
 CHUNK = 32  # images drawn at once: 32 x 4096 pixels x 36 points are 19 MB
 

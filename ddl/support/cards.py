@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 if TYPE_CHECKING:
     from ddl.claims import Claim

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ddl.claims import show
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 
 @checked

@@ -27,7 +27,7 @@ import requests
 import torch
 from torch import Tensor
 
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 SECONDS = 5  # until an unanswered mirror counts as out of reach
 SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ddl.inputs import checked
+from ddl.support.inputs import checked
 
 # How people write digits, from memory and on ten-by-ten paper. The point "xy" lies in column x
 # and row y, counted from the top left. A stroke is a smooth curve through its points; a point

@@ -1,0 +1,1 @@
+"""What the concepts and the pages stand on: data files, drawn data, argument checks, settings."""
