@@ -33,7 +33,7 @@ class TimedResidualBlock(nn.Module):
         \phi(h) = \mathrm{silu}(\mathrm{norm}(h))
 
     The condition c, one vector an image, shifts all pixels of a channel alike. S is the identity,
-    or a 1x1 convolution to other channels; with the last convolution at zero the block starts so.
+    or a 1x1 convolution to other channels. The block starts as S: its last convolution is zero.
 
     Args:
         in_channels: Channels of the input, a multiple of 8.
@@ -229,7 +229,7 @@ class MovingAverage:
     Raises:
         ValueError: If ``decay`` is not in [0, 1).
 
-    Source: Ho et al. (2020), appendix B, decay 0.9999; early on TensorFlow's moving average.
+    Source: Ho et al. (2020), appendix B; the smaller d early on is TensorFlow's.
     """
 
     @checked
