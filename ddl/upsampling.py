@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddl.inputs import at_least_1, guard
+from ddl.numerics import at_least_float32, near_1
 
 
 def _check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
@@ -225,12 +226,12 @@ def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: 
     height, width = images.shape[-2:]
     if height % period or width % period:
         raise ValueError(f"images must have sides divisible by {period}, got {height}x{width}")
-    energy = images.square().mean()
     if not images.count_nonzero():
         raise ValueError("images must not be zero everywhere")
+    images = near_1(at_least_float32(images))
     cells = images.unflatten(-1, (-1, period)).unflatten(-3, (-1, period))
     phases = cells.mean((-4, -2))  # ... period period
-    return (phases.flatten(-2).var(-1, correction=0).mean() / energy).item()
+    return (phases.flatten(-2).var(-1, correction=0).mean() / images.square().mean()).item()
 
 
 @torch.no_grad()
