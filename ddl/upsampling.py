@@ -207,9 +207,8 @@ def phase_sums(
 def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: int) -> float:
     r"""Return the share of the images' energy that lies in a pattern of the given period.
 
-    The mean square of all pixels is (mean)² + (variance between the means of the
-    ``period**2`` phases) + (variance within phases). The share is the middle term over the
-    whole, each averaged over the leading axes.
+    The mean square of all pixels is (mean)² + (variance between the means of the ``period**2``
+    phases) + (variance within phases). The share is the middle term's, over all leading axes.
 
     Args:
         images: Images whose height and width are multiples of ``period``.
@@ -229,9 +228,10 @@ def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: 
     if not images.count_nonzero():
         raise ValueError("images must not be zero everywhere")
     images = near_1(at_least_float32(images))
+    energy = images.square().mean()
     cells = images.unflatten(-1, (-1, period)).unflatten(-3, (-1, period))
     phases = cells.mean((-4, -2))  # ... period period
-    return (phases.flatten(-2).var(-1, correction=0).mean() / images.square().mean()).item()
+    return (phases.flatten(-2).var(-1, correction=0).mean() / energy).item()
 
 
 @torch.no_grad()
