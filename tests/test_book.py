@@ -31,7 +31,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_page_is_normalised(slug: str) -> None:
-    stored = (pages.BOOK / f"{slug}.ipynb").read_text()
+    stored = (pages.BOOK / f"{slug}.ipynb").read_text(encoding="utf-8")
     page = notebook.normalised(pages.read(slug))
     assert (
         stored
@@ -140,7 +140,7 @@ def test_modules_are_small_and_concepts_import_no_workshop() -> None:
     workshop = {"data", "datafiles", "handwriting", "cells", "training", "scoring", "plotting"}
     workshop |= {"interactive", "claims", "listings", "exercises", "settings"}
     for path in sorted((pages.ROOT / "ddl").rglob("*.py")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 300, path
         assert text.startswith(('"""', 'r"""')), path
         assert "from __future__ import annotations" not in text

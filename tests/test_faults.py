@@ -287,7 +287,7 @@ def asking(server: Mirrors, cache: Path, *faults: str) -> subprocess.Popen[str]:
         f"datafiles.MNIST_MD5 = {datafiles.MNIST_MD5}\n"
         "print(int(data.mnist(7, 5).train.images.mul(255).sum()))"
     )
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def test_a_killed_download_leaves_nothing(

@@ -90,10 +90,10 @@ def test_branch_holds_what_the_buttons_name(executed: None, fork: str, tmp_path:
         assert parse_qs(binder.query) == {"labpath": [found[2]]}
         named.add(found[2])
     assert files == named | {"README.md", ".binder/environment.yml", ".binder/postBuild"}
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\((\w+\.ipynb)\)", readme)) == named
     assert all(url in readme for slug in pages.slugs() for url in launch.buttons(slug).values())
-    for text in [readme, *((tmp_path / name).read_text() for name in named)]:
+    for text in [readme, *((tmp_path / name).read_text(encoding="utf-8") for name in named)]:
         assert "0123456789abcdef" in text
 
 
@@ -115,7 +115,7 @@ def test_source_is_this_commit_of_the_runs_own_repository(
         r"git\+https://github\.com/someone/fork@[0-9a-f]{40}", launch.package_source()
     )
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text(encoding="utf-8"))
     assert launch.repository() == config["sphinx"]["config"]["ddl_repository"]
 
 

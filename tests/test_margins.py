@@ -166,7 +166,7 @@ def test_a_bound_that_moves_needs_no_new_runs() -> None:
 
 def write_run(path: Path, value: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([claim(value)]))
+    path.write_text(json.dumps([claim(value)]), encoding="utf-8")
 
 
 def test_former_runs_count_where_no_number_changed(tmp_path: Path) -> None:
@@ -176,7 +176,9 @@ def test_former_runs_count_where_no_number_changed(tmp_path: Path) -> None:
     now = tmp_path / "page" / "today" / "1-native.json"
     write_run(now, 1.0)
     assert seeds.take_over(now) == 2
-    values = [json.loads(p.read_text())[0]["value"] for p in sorted(now.parent.iterdir())]
+    values = [
+        json.loads(p.read_text(encoding="utf-8"))[0]["value"] for p in sorted(now.parent.iterdir())
+    ]
     assert values == [0.0, 1.0, 2.0]
 
 

@@ -67,7 +67,7 @@ ROLE = re.compile(r"\{doc\}`(.+?) *<(\w+)>`")
 
 def repository() -> str:
     """Return the repository as owner/name: that of the run on GitHub, else `_config.yml`'s."""
-    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text(encoding="utf-8"))
     return os.environ.get("GITHUB_REPOSITORY") or config["sphinx"]["config"]["ddl_repository"]
 
 
@@ -78,7 +78,9 @@ def package_source() -> str:
     commit = os.environ.get("GITHUB_SHA")
     if not commit:
         git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        commit = subprocess.run(
+            git, capture_output=True, encoding="utf-8", check=True
+        ).stdout.strip()
     return f"git+https://github.com/{repository()}@{commit}"
 
 
@@ -193,12 +195,16 @@ def write_branch(folder: Path) -> None:
         links = [f"[{name}]({address})" for name, address in buttons(slug).items()]
         lines.append(f"- [{title}]({slug}.ipynb): {', '.join(links)}")
     about = {"repository": repository(), "commit": source.rpartition("@")[2]}
-    (folder / "README.md").write_text(README.format(pages="\n".join(lines), **about))
+    (folder / "README.md").write_text(
+        README.format(pages="\n".join(lines), **about), encoding="utf-8", newline="\n"
+    )
     binder = folder / ".binder"
     binder.mkdir(exist_ok=True)
     shutil.copy(pages.ROOT / ".binder" / "environment.yml", binder)
     post_build = binder / "postBuild"
-    post_build.write_text(f"#!/usr/bin/env python3\n{install_code(source)}\n")
+    post_build.write_text(
+        f"#!/usr/bin/env python3\n{install_code(source)}\n", encoding="utf-8", newline="\n"
+    )
     post_build.chmod(0o755)
 
 

@@ -39,7 +39,9 @@ def commit(repository: Path, message: str) -> str:
     git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@localhost"]
     subprocess.run([*git, "add", "--all"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, encoding="utf-8"
+    )
     return f"git+file://{repository}@{head.stdout.strip()}"
 
 
@@ -146,7 +148,9 @@ def test_install_cell_replaces_an_older_commit(
 
 
 def test_binder_starts_with_what_the_machine_lends(branch: Path) -> None:
-    environment = yaml.safe_load((branch / ".binder" / "environment.yml").read_text())
+    environment = yaml.safe_load(
+        (branch / ".binder" / "environment.yml").read_text(encoding="utf-8")
+    )
     names = [name.split("=")[0] for name in environment["dependencies"]]
     # Binder has Jupyter of its own.
     assert {CONDA.get(n, n) for n in names} - {"python"} == set(LENT) - {"ipykernel"}
