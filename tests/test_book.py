@@ -137,7 +137,16 @@ def test_prose_keeps_the_house_style(slug: str) -> None:
 
 
 def test_modules_are_small_and_concepts_import_no_workshop() -> None:
-    workshop = {"data", "datafiles", "handwriting", "cells", "training", "scoring", "plotting"}
+    workshop = {
+        "data",
+        "datafiles",
+        "fetching",
+        "handwriting",
+        "cells",
+        "training",
+        "scoring",
+        "plotting",
+    }
     workshop |= {"interactive", "claims", "listings", "exercises", "settings"}
     for path in sorted((pages.ROOT / "ddl").rglob("*.py")):
         text = path.read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from tools.sphinx_reference import teachers, with_links
 LISTED = re.findall(
     r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text(encoding="utf-8")
 )
-# No reader calls how files and arguments are checked, and numbers widened.
-HIDDEN = {"__init__", "datafiles", "inputs", "numerics"}
+# No reader calls how files are fetched, files and arguments are checked, and numbers widened.
+HIDDEN = {"__init__", "datafiles", "fetching", "inputs", "numerics"}
 
 
 def public_names(slug: str) -> dict[str, bool]:
