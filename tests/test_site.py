@@ -239,7 +239,7 @@ def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
     assert "https://mybinder.org/v2/gh/someone/book/launch?labpath=page.ipynb" in page
     assert 'href="launch/page.ipynb" download' in page
     copy = (html / "launch" / "page.ipynb").read_text(encoding="utf-8")
-    assert "git+https://github.com/someone/book@0123456789abcdef" in copy
+    assert "https://github.com/someone/book/archive/0123456789abcdef.zip" in copy
     assert "### Exercise: A question" in copy
     assert "colab" not in (html / "intro.html").read_text(encoding="utf-8")  # nothing to run there
     assert "https://example.org/name/page.html" in (html / "sitemap.xml").read_text(

@@ -35,14 +35,18 @@ def as_executed(slug: str) -> nbformat.NotebookNode:
 
 
 def commit(repository: Path, message: str) -> str:
-    """Commit all there is; return the commit as pip finds it."""
+    """Commit all there is; return the commit as pip finds it: an archive, as GitHub's are."""
     git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@localhost"]
     subprocess.run([*git, "add", "--all"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], check=True)
     head = subprocess.run(
         [*git, "rev-parse", "HEAD"], check=True, capture_output=True, encoding="utf-8"
     )
-    return f"git+file://{repository}@{head.stdout.strip()}"
+    number = head.stdout.strip()
+    archive = repository.parent / f"{number}.zip"
+    zipped = ["archive", "--prefix", f"repository-{number}/", "-o", str(archive), "HEAD"]
+    subprocess.run([*git, *zipped], check=True)
+    return f"file://{archive}"
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +143,14 @@ def test_install_cell_replaces_an_older_commit(
 ) -> None:
     machine, before = ready
     newer = commit(place / "repository", "A newer one of the same version")
+    for gone in ("http://127.0.0.1:9/gone.zip", f"file://{place}/gone.zip"):
+        with pytest.raises(RuntimeError, match="could not be installed; what was there is still"):
+            machine.run(machine.python, "-c", launch.install_code(gone), cwd=place / "empty")
+        machine.run(machine.python, "-c", "import ddl", cwd=place / "empty")
     machine.run(machine.python, "-c", launch.install_code(newer), cwd=place / "empty")
     origin = "from importlib.metadata import distribution as d\nprint(d('ddl').read_text({!r}))"
     here = machine.run(machine.python, "-c", origin.format("direct_url.json"), cwd=place)
-    assert newer.rpartition("@")[2] in here
+    assert launch.commit_of(newer) in here
     after = machine.versions(place / "empty")
     assert {name: after[name] for name in before} == before
 
