@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import book, diffusion, training
 from benchmarks.measure import Result, line
+from ddl.support.settings import print_anywhere
 
 COMPARISONS = {
     "batches": training.batches,
@@ -25,6 +26,7 @@ COMPARISONS = {
 
 def main() -> None:
     """Run the named comparisons, or all."""
+    print_anywhere()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", choices=[*COMPARISONS, []], metavar="NAME", help="which; default all"
@@ -47,12 +49,16 @@ def main() -> None:
 
 def keep(path: Path, name: str, results: list[Result]) -> None:
     """Write the lines of one comparison into a file, in place of those that it had."""
-    known = map(json.loads, path.read_text().splitlines()) if path.is_file() else ()
+    known = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.is_file() else ()
     lines = [entry for entry in known if entry["comparison"] != name]
     lines += [line(result) | {"comparison": name} for result in results]
     lines.sort(key=lambda entry: [*COMPARISONS].index(entry["comparison"]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in lines))
+    path.write_text(
+        "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in lines),
+        encoding="utf-8",
+        newline="\n",
+    )
 
 
 if __name__ == "__main__":

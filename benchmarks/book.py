@@ -17,7 +17,7 @@ def import_ddl() -> list[Result]:
 
     def beyond_torch() -> float:
         command = [sys.executable, "-X", "importtime", "-c", "import torch, ddl"]
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        found = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stderr
         cumulative = re.findall(r"\|\s+(\d+) \| (?:torch|ddl)$", found, re.M)
         return int(cumulative[-1]) / 1e3  # ddl comes last and is charged only what is new
 
@@ -54,7 +54,11 @@ def edits() -> list[Result]:
 
     def edit_and_build() -> float:
         started = time.perf_counter()
-        page.write_text(page.read_text() + "\nOne more sentence.\n")
+        page.write_text(
+            page.read_text(encoding="utf-8") + "\nOne more sentence.\n",
+            encoding="utf-8",
+            newline="\n",
+        )
         command = ["make", "-o", ".venv/.ready", "site"]
         subprocess.run(command, cwd=pages.ROOT, check=True, capture_output=True)
         return time.perf_counter() - started

@@ -68,7 +68,8 @@ class Velocity(nn.Module):
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the predicted noise."""
         alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
-        return (1 - alpha_bar).sqrt() * x + alpha_bar.sqrt() * self.net(x, t)
+        beta_bar = self.schedule.at(self.schedule.beta_bar, t, x)
+        return beta_bar.sqrt() * x + alpha_bar.sqrt() * self.net(x, t)
 
 
 class Diffusers(nn.Module):

@@ -84,7 +84,8 @@ def seconds(work: Callable[[], object]) -> Callable[[], float]:
 def spread(values: list[float]) -> float:
     """Return the largest distance from the median, relative to it."""
     middle = median(values)
-    return max(abs(value - middle) for value in values) / middle
+    largest = max(abs(value - middle) for value in values)
+    return largest / middle if largest else 0.0
 
 
 def compare(

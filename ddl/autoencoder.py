@@ -101,8 +101,13 @@ def principal_angles(
         subspaces (1973).
     """
     bases = [torch.linalg.qr(rows.double().T).Q for rows in (a, b)]
-    cosines = torch.linalg.svdvals(bases[0].T @ bases[1])
-    return cosines.clamp(max=1).arccos().rad2deg().to(a.dtype)
+    smaller, larger = sorted(bases, key=lambda basis: basis.shape[1])
+    inside = larger.T @ smaller
+    cosines = torch.linalg.svdvals(inside).clamp(max=1)
+    sines = torch.linalg.svdvals(smaller - larger @ inside).flip(0).clamp(max=1)
+    # The cosine of a small angle is 1 up to rounding, its sine is not.
+    angles = torch.where(cosines > 0.7, sines.arcsin(), cosines.arccos())
+    return angles.rad2deg().to(a.dtype)
 
 
 @checked
@@ -117,7 +122,8 @@ def nearest(
     for name, rows in (("x", x), ("points", points)):
         if rows.isnan().any():
             raise ValueError(f"{name} must not hold NaN, to which nothing is near")
-    return torch.cdist(x, points).argmin(dim=1)
+    # float64: a matrix product of float32 loses small distances far from the origin.
+    return torch.cdist(x.double(), points.double()).argmin(dim=1)
 
 
 @checked
@@ -170,9 +176,10 @@ class KMeans:
     def step(self, x: Float[Tensor, "batch features"]) -> "KMeans":
         """Move each centroid to the mean of the rows that chose it; unchosen ones stay."""
         code = self.encode(x)
-        sums = torch.zeros_like(self.centroids).index_add(0, code, x)
+        apart = x - self.centroids[code]  # summed up: sums of large numbers would lose digits
+        sums = torch.zeros_like(self.centroids).index_add(0, code, apart)
         counts = code.bincount(minlength=len(self.centroids))[:, None]
-        return type(self)(torch.where(counts > 0, sums / counts.clamp(min=1), self.centroids))
+        return type(self)(self.centroids + sums / counts.clamp(min=1))
 
     @checked
     def encode(self, x: Float[Tensor, "batch features"]) -> Int[Tensor, "batch"]:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import near_1
 
 
 def check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
@@ -228,9 +229,9 @@ def lost_share(maps: Float[Tensor, "batch channels height width"], *, middle: in
     if not 1 <= middle <= maps.shape[1]:
         raise ValueError(f"middle must be between 1 and {maps.shape[1]}, got {middle}")
     pixels = maps.transpose(0, 1).flatten(1)  # channels x pixels
-    energy = torch.linalg.svdvals(pixels.double()).square()
-    if energy.sum() == 0:
+    if not pixels.count_nonzero():
         raise ValueError("maps must not be all zero, got zeros")
+    energy = torch.linalg.svdvals(near_1(pixels.double())).square()
     return (energy[middle:].sum() / energy.sum()).item()
 
 

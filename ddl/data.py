@@ -16,6 +16,7 @@ whose MD5 is not the published one. CIFAR-10 is large: a page asks
 import contextlib
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -96,7 +97,7 @@ class Batches:
 
 @checked
 def digits(train: int = 10_000, test: int = 2_000) -> Dataset:
-    """Return handwritten digits: MNIST where it can be had, else drawn ones.
+    """Return handwritten digits: MNIST where it can be had, else drawn ones and a warning.
 
     Args:
         train: Number of training images.
@@ -133,7 +134,8 @@ def _mnist_is_here(place: str) -> bool:
         return False
     try:
         datafiles.idx_files("MNIST", datafiles.MNIST_MD5, datafiles.MNIST_MIRRORS)
-    except DataUnavailableError:
+    except DataUnavailableError as error:
+        warnings.warn(f"MNIST cannot be had, so digits are drawn. {error}", stacklevel=2)
         return False
     return True
 

@@ -33,10 +33,10 @@ class NoiseSchedule(nn.Module):
 
     Attributes:
         steps: T.
-        betas: :math:`\beta_t`, float64 whatever the model's precision, T + 1 values, as are
-            the next two.
+        betas: :math:`\beta_t`, T + 1 values, in float64 for any model, as the next three.
         alphas: :math:`\alpha_t = 1 - \beta_t`.
         alpha_bar: :math:`\bar\alpha_t`, the product of the alphas up to t.
+        beta_bar: :math:`1 - \bar\alpha_t`, with all digits also near t = 0.
 
     Raises:
         ValueError: If ``betas`` is empty or not between 0 and 1; in the methods, if a t is out
@@ -49,6 +49,7 @@ class NoiseSchedule(nn.Module):
     betas: Tensor
     alphas: Tensor
     alpha_bar: Tensor
+    beta_bar: Tensor
 
     @checked
     def __init__(self, betas: Float[Tensor, " steps"]) -> None:
@@ -59,6 +60,7 @@ class NoiseSchedule(nn.Module):
         self.register_buffer("betas", torch.cat([betas.new_zeros(1), betas]).double())
         self.register_buffer("alphas", 1 - self.betas)
         self.register_buffer("alpha_bar", self.alphas.cumprod(0))
+        self.register_buffer("beta_bar", -torch.log1p(-self.betas).cumsum(0).expm1(), False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """Follow a model to its device, and keep float64: near t = 0, 1 - alpha_bar needs it."""
@@ -85,8 +87,8 @@ class NoiseSchedule(nn.Module):
 
         Source: Ho et al. (2020), equation 4.
         """
-        a = self.at(self.alpha_bar, t, x0)
-        return (a.sqrt() * x0 + (1 - a).sqrt() * noise).to(x0.dtype)
+        a, rest = self.at(self.alpha_bar, t, x0), self.at(self.beta_bar, t, x0)
+        return (a.sqrt() * x0 + rest.sqrt() * noise).to(x0.dtype)
 
     @checked
     def draw(self, x0: Data, *, generator: torch.Generator) -> tuple[Data, Steps, Data]:
@@ -106,8 +108,8 @@ class NoiseSchedule(nn.Module):
     @checked
     def predict_x0(self, x_t: Data, t: Steps, noise: Data) -> Data:
         r"""Take all noise out at once, `q_sample` solved for :math:`x_0`."""
-        a = self.at(self.alpha_bar, t, x_t)
-        return ((x_t - (1 - a).sqrt() * noise) / a.sqrt()).to(x_t.dtype)
+        a, rest = self.at(self.alpha_bar, t, x_t), self.at(self.beta_bar, t, x_t)
+        return ((x_t - rest.sqrt() * noise) / a.sqrt()).to(x_t.dtype)
 
     @checked
     def ddpm_step(self, x_t: Data, t: Steps, predicted_noise: Data, noise: Data) -> Data:
@@ -126,7 +128,7 @@ class NoiseSchedule(nn.Module):
         if readable(t) and bool((t < 1).any()):
             raise ValueError(f"t must be at least 1, got {t.min()}")
         alpha, beta = self.at(self.alphas, t, x_t), self.at(self.betas, t, x_t)
-        rest, rest_before = (1 - self.at(self.alpha_bar, s, x_t) for s in (t, t - 1))
+        rest, rest_before = (self.at(self.beta_bar, s, x_t) for s in (t, t - 1))
         mean = (x_t - beta / rest.sqrt() * predicted_noise) / alpha.sqrt()
         return (mean + (beta * rest_before / rest).sqrt() * noise).to(x_t.dtype)
 
@@ -290,8 +292,9 @@ class ExactNoise(nn.Module):
     ) -> Float[Tensor, "batch {self.features}"]:
         """Return the expected noise at each point."""
         a = self.schedule.at(self.schedule.alpha_bar, t, x)
-        variance = a * self.std**2 + 1 - a
+        rest = self.schedule.at(self.schedule.beta_bar, t, x)  # 1 - a
+        variance = a * self.std**2 + rest
         offsets = x[:, None] - a.sqrt()[:, None] * self.means.to(a)
         logits = self.weights.to(a).log() - offsets.square().sum(-1) / (2 * variance)
         mean_offset = (logits.softmax(-1)[:, :, None] * offsets).sum(1)
-        return ((1 - a).sqrt() / variance * mean_offset).to(x.dtype)
+        return (rest.sqrt() / variance * mean_offset).to(x.dtype)

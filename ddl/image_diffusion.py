@@ -150,7 +150,7 @@ class DiffusionUNet(nn.Module):
         if readable(labels) and ((labels < 0) | (labels > self.classes)).any():
             raise ValueError(f"labels must lie in 0 to {self.classes}, got {labels.tolist()}")
         alpha_bar = self.schedule.at(self.schedule.alpha_bar, t, x)
-        known = (1 - alpha_bar).sqrt() * x
+        known = self.schedule.at(self.schedule.beta_bar, t, x).sqrt() * x
         return (known + alpha_bar.sqrt() * self.velocity(x, t, labels)).to(x.dtype)
 
     @checked

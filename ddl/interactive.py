@@ -119,11 +119,12 @@ def to_onnx(model: Callable[..., Tensor], example: Sequence[Tensor]) -> bytes:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep back what torch says of packages that it could use."""
-    logging.disable(logging.WARNING)
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
     try:
         yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(before)
 
 
 def _exported(key: str, model: Callable[..., Tensor], example: Sequence[Tensor]) -> dict[str, Any]:

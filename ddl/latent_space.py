@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import readable
 
 
 @checked
@@ -75,12 +76,13 @@ class GaussianMixture:
             diagonal: Whether to drop what one coordinate says about another.
 
         Raises:
-            ValueError: If there are not more codes than coordinates.
+            ValueError: If there are not more codes than coordinates, or they do not vary in
+                every direction; on a GPU that is not looked at.
         """
-        _check_count(z)
-        covariance = torch.cov(z.T, correction=0).reshape(z.shape[1], z.shape[1])
+        covariance = _covariance(z)
         if diagonal:
             covariance = covariance.diag().diag()
+        _check_varies(z, diagonal)
         return cls(z.new_ones(1), z.mean(0, keepdim=True), covariance[None])
 
     @classmethod
@@ -95,6 +97,8 @@ class GaussianMixture:
     ) -> "GaussianMixture":
         """Start at random codes with the covariance of all, and take EM's step again and again.
 
+        As in each `step`, a little is added to the covariance, which may thus be singular.
+
         Args:
             z: One code a row.
             components: How many Gaussians.
@@ -103,19 +107,15 @@ class GaussianMixture:
 
         Raises:
             ValueError: If ``steps`` or ``components`` is less than 1, or there are not more
-                codes than components and than coordinates.
+                codes than components and than coordinates, or all codes are the same.
         """
-        _check_count(z)
+        covariance = _covariance(z) + _least_covariance(z)
         at_least_1(steps=steps)
         if not 1 <= components < len(z):
             raise ValueError(f"components must be between 1 and {len(z) - 1}, got {components}")
         rows = torch.randperm(len(z), generator=generator)[:components].to(z.device)
-        everything = cls.gaussian(z, diagonal=False)
-        mixture = cls(
-            z.new_full((components,), 1 / components),
-            z[rows],
-            everything.covariances.repeat(components, 1, 1),
-        )
+        weights = z.new_full((components,), 1 / components)
+        mixture = cls(weights, z[rows], covariance.repeat(components, 1, 1))
         for _ in range(steps):
             mixture = mixture.step(z)
         return mixture
@@ -132,11 +132,11 @@ class GaussianMixture:
             raise ValueError("z must hold at least one code, got none")
         r = self.responsibilities(z)
         counts = r.sum(0) + 10 * torch.finfo(z.dtype).eps  # an empty component is no error
-        means = (r.T @ z) / counts[:, None]
+        centre = z.mean(0)  # taken off, so that sums of large numbers lose no digits
+        means = centre + (r.T @ (z - centre)) / counts[:, None]
         apart = z[None] - means[:, None]  # components x count x latent
         covariances = (r.T[:, :, None] * apart).mT @ apart / counts[:, None, None]
-        least = 1e-4 * z.var(0).mean() * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-        return type(self)(counts / len(z), means, covariances + least)
+        return type(self)(counts / len(z), means, covariances + _least_covariance(z))
 
     @checked
     def log_joint(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch components"]:
@@ -176,9 +176,31 @@ class GaussianMixture:
         return self.means[chosen] + (roots[chosen] @ r[:, :, None])[:, :, 0]
 
 
-def _check_count(z: Tensor) -> None:
+def _covariance(z: Tensor) -> Tensor:
     if len(z) <= z.shape[1]:
         raise ValueError(f"z must have more rows than its columns, got {tuple(z.shape)}")
+    return torch.cov(z.T, correction=0).reshape(z.shape[1], z.shape[1])
+
+
+def _check_varies(z: Tensor, diagonal: bool) -> None:
+    """Refuse codes in a plane, on which the most likely Gaussian is infinitely dense."""
+    if not readable(z):
+        return
+    constant = (z == z[0]).all(0)
+    if constant.any():
+        columns = constant.nonzero().flatten().tolist()
+        raise ValueError(f"z must vary in each column, got constant columns {columns}")
+    least = torch.linalg.eigvalsh(torch.corrcoef(z.T).reshape(z.shape[1], -1))[0]
+    if not diagonal and not least > z.shape[1] * torch.finfo(z.dtype).eps:
+        raise ValueError("z must have columns of which none follows from the others, got one")
+
+
+def _least_covariance(z: Tensor) -> Tensor:
+    """Return what is added to each covariance, 1/10,000 of the codes' variance."""
+    variance = z.var(0).mean() if len(z) > 1 else z.new_zeros(())
+    if readable(z) and not variance > 0:
+        raise ValueError(f"z must hold codes that differ, got {len(z)} of variance {variance:g}")
+    return 1e-4 * variance * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
 
 
 @checked

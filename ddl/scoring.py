@@ -158,8 +158,8 @@ def train_digit_classifier(
             epochs=passes,
             learning_rate=learning_rate,
         )
-    variance = classifier.features(images).var(0).sum()
-    classifier.unit.copy_((variance / 100).sqrt())
+    unit = (classifier.features(images).var(0).sum() / 100).sqrt()
+    classifier.unit.copy_(torch.where(unit > 0, unit, 1.0))  # all images are the same
     return classifier
 
 

@@ -2,7 +2,8 @@
 
 `fit` is the loop of the first chapter that trains: for each batch compute the
 loss, its gradient, and take a step. Lightning Fabric adds what does not change
-the idea: the device, the precision and several GPUs.
+the idea: the device and the precision. One process trains on one device; the recipes
+(`ddl.recipes`) divide their batches among several.
 """
 
 import os
@@ -84,12 +85,13 @@ def fit(
         epochs: Passes over ``batches``.
         learning_rate: Step size of Adam; ignored where ``optimizer`` is given.
         optimizer: Any optimizer over the model's parameters.
-        fabric: Device, precision and processes; by default `one_device`.
+        fabric: Device and precision; by default `one_device`.
 
     Raises:
         ValueError: If ``epochs`` is below 1, ``learning_rate`` is not positive,
             ``batches`` is empty, ``model`` has nothing to learn, ``optimizer`` is
-            another model's, or ``loss`` returns anything else.
+            another model's, ``fabric`` has several processes, or ``loss`` returns
+            anything else.
         FloatingPointError: If the loss is no longer finite.
 
     Example:
@@ -103,6 +105,8 @@ def fit(
         raise ValueError("batches must not be empty")
     _check_learns(model, optimizer)
     fabric = fabric or one_device()
+    if fabric.world_size > 1:
+        raise ValueError(f"fabric must have one process, got {fabric.world_size}")
     if optimizer is None:
         optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     lay_channels_together(model)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ddl.convolution import check_settings, conv_output_size
 from ddl.support.inputs import at_least_1, checked
+from ddl.support.numerics import at_least_float32, near_1
 
 
 @checked
@@ -169,9 +170,8 @@ def phase_sums(
 def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: int) -> float:
     r"""Return the share of the images' energy that lies in a pattern of the given period.
 
-    The mean square of all pixels is (mean)² + (variance between the means of the
-    ``period**2`` phases) + (variance within phases). The share is the middle term over the
-    whole, each averaged over the leading axes.
+    The mean square of all pixels is (mean)² + (variance between the means of the ``period**2``
+    phases) + (variance within phases). The share is the middle term's, over all leading axes.
 
     Args:
         images: Images whose height and width are multiples of ``period``.
@@ -188,9 +188,10 @@ def checkerboard_share(images: Float[Tensor, "*batch height width"], *, period: 
     height, width = images.shape[-2:]
     if height % period or width % period:
         raise ValueError(f"images must have sides divisible by {period}, got {height}x{width}")
-    energy = images.square().mean()
     if not images.count_nonzero():
         raise ValueError("images must not be zero everywhere")
+    images = near_1(at_least_float32(images))
+    energy = images.square().mean()
     cells = images.unflatten(-1, (-1, period)).unflatten(-3, (-1, period))
     phases = cells.mean((-4, -2))  # ... period period
     return (phases.flatten(-2).var(-1, correction=0).mean() / energy).item()

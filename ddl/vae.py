@@ -53,7 +53,10 @@ def gaussian_log_density(
         log_variance: :math:`\log \sigma^2`; broadcast against ``x``.
     """
     x, mean, log_variance = map(at_least_float32, (x, mean, log_variance))
-    square = (x - mean).square() / log_variance.exp()
+    # Half of 1 / sigma at a time: where the variance is too small for its dtype, 0 / 0 is 0.
+    most = math.log(torch.finfo(log_variance.dtype).max) - 1
+    root = (-log_variance / 4).clamp(max=most).exp()
+    square = ((x - mean) * root * root).square()
     return -0.5 * (square + log_variance + math.log(2 * math.pi)).sum(-1)
 
 
@@ -77,7 +80,7 @@ def gaussian_kl(
     Source: Kingma and Welling (2013), appendix B, arXiv:1312.6114.
     """
     mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+    return 0.5 * (mean.square() + (log_variance.expm1() - log_variance)).sum(-1)
 
 
 @checked
@@ -99,7 +102,7 @@ def bernoulli_log_likelihood(
     if readable(x) and bool(((x < 0) | (x > 1)).any()):
         raise ValueError(f"x must lie in [0, 1], got {x.min().item():g} to {x.max().item():g}")
     logits = at_least_float32(logits)
-    return (x * logits - F.softplus(logits)).sum(-1)
+    return -(x * F.softplus(-logits) + (1 - x) * F.softplus(logits)).sum(-1)
 
 
 class LatentModel(nn.Module):
@@ -236,10 +239,18 @@ class LinearVAE(LatentModel):
     @checked
     def log_evidence(self, x: Float[Tensor, "batch {self.features}"]) -> Float[Tensor, "batch"]:
         r"""Return the exact :math:`\log p(x)`."""
-        weight, bias = self.decoder.weight, self.decoder.bias
-        noise = self.log_noise.exp() * torch.eye(len(bias), dtype=x.dtype, device=x.device)
-        gaussian = torch.distributions.MultivariateNormal(bias, weight @ weight.T + noise)
-        return gaussian.log_prob(x)
+        # Along the columns of U, W W^T + s^2 I has the variances S^2 + s^2, elsewhere s^2.
+        along, spread, _ = torch.linalg.svd(self.decoder.weight, full_matrices=False)
+        inside = (x - self.decoder.bias) @ along
+        outside = x - self.decoder.bias - inside @ along.T
+        zero, log_noise = torch.zeros_like(x), self.log_noise
+        log_variance = (spread.square() + log_noise.exp()).log()
+        counted_twice = len(spread) / 2 * (log_noise + math.log(2 * math.pi))
+        return (
+            gaussian_log_density(inside, zero[:, : len(spread)], log_variance)
+            + gaussian_log_density(outside, zero, log_noise)
+            + counted_twice
+        )
 
 
 @checked
@@ -274,9 +285,7 @@ def iwae_bound(
     mean, log_variance = model.encode(x)
     z = reparameterise(mean, log_variance, noise)
     zero = torch.zeros_like(mean)
-    log_weights = (
-        model.log_likelihood(x, z)
-        + gaussian_log_density(z, zero, zero)
-        - gaussian_log_density(z, mean, log_variance)
-    )
+    # log q(z | x), from the noise: z - mean has lost it where the variance is tiny.
+    log_q = gaussian_log_density(noise, zero, zero) - at_least_float32(log_variance).sum(-1) / 2
+    log_weights = model.log_likelihood(x, z) + gaussian_log_density(z, zero, zero) - log_q
     return log_weights.logsumexp(0) - math.log(len(noise))

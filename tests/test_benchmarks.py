@@ -20,7 +20,7 @@ from ddl.scoring import DigitClassifier
 from tools import pages, sphinx_benchmarks
 
 FILE = pages.ROOT / "results" / "benchmarks.jsonl"
-PINS = (pages.ROOT / "benchmarks" / "requirements.txt").read_text()
+PINS = (pages.ROOT / "benchmarks" / "requirements.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_lines_are_kept_until_their_comparison_is_measured_anew(
     value[0] = 3.0
     monkeypatch.setattr("sys.argv", ["benchmarks", "loop", "--out", str(out)])
     main()
-    found = [json.loads(text) for text in out.read_text().splitlines()]
+    found = [json.loads(text) for text in out.read_text(encoding="utf-8").splitlines()]
     assert [(entry["comparison"], entry["ours"]) for entry in found] == [
         ("loop", 3),
         ("vae", 1.235),
@@ -243,5 +243,5 @@ def test_the_others_are_pinned_with_hashes_beside_the_lock() -> None:
     assert head.startswith("#")
     pattern = r"([\w.-]+)==[\w.!]+(?: \\\n {4}--hash=sha256:[0-9a-f]{64})+\n"
     assert re.sub(pattern, "", pins) == ""
-    lock = (pages.ROOT / "requirements.txt").read_text()
+    lock = (pages.ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert not {*re.findall(pattern, pins)} & {*re.findall(pattern, lock)}

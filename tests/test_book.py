@@ -32,7 +32,7 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_page_is_normalised(slug: str) -> None:
-    stored = (pages.BOOK / f"{slug}.ipynb").read_text()
+    stored = (pages.BOOK / f"{slug}.ipynb").read_text(encoding="utf-8")
     page = notebook.normalised(pages.read(slug))
     assert (
         stored

@@ -4,6 +4,7 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 from ddl import data
 from ddl.data import Batches, DataUnavailableError, digits, mnist
-from ddl.support import datafiles
+from ddl.support import datafiles, fetching
 
 
 @pytest.fixture
@@ -76,7 +77,8 @@ def test_a_truncated_file_is_never_used(small_mnist: Path) -> None:
 
 
 def test_without_data_digits_are_drawn(empty_machine: Path) -> None:
-    drawn = digits(20, 10)
+    with pytest.warns(UserWarning, match=r"MNIST cannot be had, so digits are drawn\..*no mirror"):
+        drawn = digits(20, 10)
     assert drawn.name == "digits drawn by ddl"
     assert str(drawn) == "digits drawn by ddl, 20 training and 10 test images"
     assert drawn.train.images.shape == (20, 1, 28, 28)
@@ -121,12 +123,12 @@ def test_a_download_goes_to_the_cache_by_way_of_the_next_mirror(
         """The first mirror sends an error page, the second one the file."""
 
         def __init__(self, **kwargs: object) -> None:
-            assert kwargs["timeout"] == datafiles.SECONDS
+            assert kwargs["timeout"] == fetching.SECONDS
 
-        def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        def __call__(self, url: str, output_file: BinaryIO, pooch: object) -> None:
             asked.append(url)
             good = (small_mnist / "MNIST" / "raw" / url.split("/")[-1]).read_bytes()
-            Path(output_file).write_bytes(b"<html>" if datafiles.MNIST_MIRRORS[0] in url else good)
+            output_file.write(b"<html>" if datafiles.MNIST_MIRRORS[0] in url else good)
 
     monkeypatch.setattr(datafiles.pooch, "HTTPDownloader", Downloader)
     assert mnist(7, 5).train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6]

@@ -89,7 +89,7 @@ def alone(
     os.environ.update(SMOKE | environment)
     os.chdir(pages.BOOK)
     torch.set_num_threads(1)
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     started = time.process_time()
     with pretend_gpu() if on_gpu else contextlib.nullcontext() as gpu:
         ran = run(what, gpu)
@@ -219,7 +219,7 @@ def test_sampling_never_waits() -> None:
 
 @pytest.mark.parametrize("slug", pages.slugs())
 def test_a_page_runs_on_a_gpu(slug: str) -> None:
-    page = (pages.BOOK / f"{slug}.ipynb").read_text()
+    page = (pages.BOOK / f"{slug}.ipynb").read_text(encoding="utf-8")
     ran = in_a_process(run_page, page, {"DDL_DATA": "drawn"}, True)
     assert ran.failures == []
 
@@ -227,7 +227,7 @@ def test_a_page_runs_on_a_gpu(slug: str) -> None:
 @pytest.mark.parametrize("slug", pages.slugs())
 @pytest.mark.skipif(not real_data(), reason="DDL_DATA names no folder with MNIST")
 def test_a_page_runs_on_real_data(slug: str) -> None:
-    page = (pages.BOOK / f"{slug}.ipynb").read_text()
+    page = (pages.BOOK / f"{slug}.ipynb").read_text(encoding="utf-8")
     ran = in_a_process(run_page, page, {"DDL_DATA": real_data()}, False)
     assert ran.failures == []
     assert ran.seconds < 30  # of the processor: 10 on the machine where pages were written
@@ -237,6 +237,6 @@ def test_a_page_runs_on_real_data(slug: str) -> None:
 def test_a_recipe_runs_on_a_gpu_and_never_waits_for_it(name: str, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     ran = in_a_process(run_recipe, f"{name} --out {out}", {"DDL_DATA": "drawn"}, True)
-    assert json.loads(out.read_text())["device"] == "Pretend GPU"
+    assert json.loads(out.read_text(encoding="utf-8"))["device"] == "Pretend GPU"
     assert len(ran.waits) >= 3
     assert set(ran.waits) == {0}

@@ -35,6 +35,30 @@ def test_a_check_says_what_is_wrong(solution, message: str) -> None:
     assert message in repr(doubles(solution))
 
 
+@check
+def first_is_one(solution) -> str:
+    """A check that looks at an answer before it knows that it is a tensor."""
+    expect(solution()[0].item() == 1, "the first number is not 1.")
+    return "it starts with 1."
+
+
+@pytest.mark.parametrize(
+    ("solution", "message"),
+    [
+        (lambda: torch.ones(2), "Correct: it starts with 1."),
+        (lambda: torch.zeros(2), "Not yet: the first number is not 1."),
+        (lambda: [1], "Not yet: the check itself failed, AttributeError: 'int' object has no"),
+        (lambda: torch.ones(0), "Not yet: the check itself failed, IndexError: "),
+        (lambda: [][0], "Not yet: your code raised IndexError: list index out of range"),
+        (lambda: expect(False, "no"), "Not yet: your code raised NotYet: no"),
+        (lambda x: x, "Not yet: your code raised TypeError: "),
+        (3, "Not yet: your code raised TypeError: 'int' object is not callable"),
+    ],
+)
+def test_a_failure_of_the_check_is_not_the_readers(solution, message: str) -> None:
+    assert repr(first_is_one(solution)).startswith(message)
+
+
 def test_numbers() -> None:
     expect_number(3, 3)
     expect_number(torch.tensor(3.01), 3, tolerance=0.02)

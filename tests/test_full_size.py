@@ -39,10 +39,11 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "full_size.yml").write_text(
         "denoising:\n- {score: loss, value: 0.14, source: SDSC}\n"
-        "- {score: floor, value: 0.05, source: us}\n- {score: floor, value: 0.06, source: them}\n"
+        "- {score: floor, value: 0.05, source: us}\n- {score: floor, value: 0.06, source: them}\n",
+        encoding="utf-8",
     )
     for number, found in enumerate((result(seed=1), result(), result(recipe="vae"))):
-        (tmp_path / "results" / f"{number}.json").write_text(json.dumps(found))
+        (tmp_path / "results" / f"{number}.json").write_text(json.dumps(found), encoding="utf-8")
     monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setattr(pages, "BOOK", tmp_path / "book")
     return tmp_path
@@ -59,7 +60,7 @@ def test_rows_are_of_files_and_what_was_not_run_says_so(made_up: Path) -> None:
 
 def test_a_size_that_was_run_is_no_longer_marked(made_up: Path) -> None:
     (made_up / "results" / "gpu.json").write_text(
-        json.dumps(result(scale="gpu", scores={"loss": 2}))
+        json.dumps(result(scale="gpu", scores={"loss": 2})), encoding="utf-8"
     )
     head, body = sphinx_recipes.rows("denoising")
     assert head[3:] == ["gpu size", "Published"]
@@ -68,7 +69,7 @@ def test_a_size_that_was_run_is_no_longer_marked(made_up: Path) -> None:
 
 def test_a_recipe_without_a_published_figure_has_no_column_for_it(made_up: Path) -> None:
     source = made_up / "book" / "full_size.yml"
-    source.write_text(source.read_text() + "vae: []\n")
+    source.write_text(source.read_text(encoding="utf-8") + "vae: []\n", encoding="utf-8")
     head, body = sphinx_recipes.rows("vae")
     assert head == ["Score", "cpu size", "gpu size"]
     assert body == [["floor", "0.05712", "not run"]]
@@ -87,7 +88,7 @@ def test_a_run_says_how_it_was_made() -> None:
 
 
 def test_the_page_shows_every_recipe_once() -> None:
-    page = (pages.BOOK / "full_size.md").read_text()
+    page = (pages.BOOK / "full_size.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\{recipe-results\} (\w+)", page)) == sorted(NAMES)
     assert set(sphinx_recipes.published()) == set(NAMES)
     # The page's own words hold no number that was measured.
@@ -100,7 +101,7 @@ def test_every_recipe_was_run_at_cpu_size_on_real_images() -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

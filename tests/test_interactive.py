@@ -2,6 +2,8 @@
 
 import base64
 import json
+import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,22 @@ def test_a_method_is_exported_like_a_model() -> None:
 def test_nothing_is_printed_by_an_export(capfd: pytest.CaptureFixture[str]) -> None:
     to_onnx(nn.Linear(3, 2), [torch.zeros(1, 3)])
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO, logging.CRITICAL])
+@pytest.mark.parametrize("stops", [False, True])
+def test_an_export_leaves_logging_as_it_was(level: int, stops: bool) -> None:
+    class Stops(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("the reader's own")
+
+    logging.disable(level)
+    try:
+        with pytest.raises(Exception, match="own") if stops else nullcontext():
+            to_onnx(Stops() if stops else nn.Linear(3, 2), [torch.zeros(1, 3)])
+        assert logging.root.manager.disable == level
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def test_the_output_holds_name_numbers_model_and_an_example(shown) -> None:

@@ -147,7 +147,8 @@ def test_em_never_makes_the_codes_less_likely() -> None:
 def test_fit_starts_at_codes_with_the_covariance_of_all() -> None:
     z = groups()
     rows = torch.randperm(211, generator=seeded(3))[:3]
-    everything = torch.cov(z.T, correction=0).expand(3, 5, 5)
+    least = 1e-4 * z.var(0).mean() * torch.eye(5, dtype=DOUBLE)
+    everything = (torch.cov(z.T, correction=0) + least).expand(3, 5, 5)
     start = GaussianMixture(torch.full((3,), 1 / 3, dtype=DOUBLE), z[rows], everything)
     once = GaussianMixture.fit(z, 3, steps=1, generator=seeded(3))
     torch.testing.assert_close(once.means, start.step(z).means)

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import nbformat
@@ -41,7 +42,7 @@ def fork(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("slug", pages.slugs())
 def test_copy_is_plain_and_complete(slug: str, executed: None) -> None:
-    copy, page = launch.launch_copy(slug, "git+https://example.org/x@abc"), pages.read(slug)
+    copy, page = launch.launch_copy(slug, "https://example.org/x/archive/abc.zip"), pages.read(slug)
     texts = [cell.source for cell in copy.cells if cell.cell_type == "markdown"]
     assert not [found for text in texts if (found := RAW.search(text))]
     written = "\n".join(texts)
@@ -61,12 +62,60 @@ def test_copy_asks_for_a_gpu_where_it_trains(slug: str, executed: None) -> None:
 
 
 def test_first_code_cell_installs_beside_torch_and_numpy(executed: None) -> None:
-    copy = launch.launch_copy("gating", "git+https://example.org/x@abc")
+    copy = launch.launch_copy("gating", "https://example.org/x/archive/abc.zip")
     first = code_cells(copy)[0].source
     ast.parse(first)
-    assert "ddl[keras] @ git+https://example.org/x@abc" in first
+    assert "ddl[keras] @ https://example.org/x/archive/abc.zip" in first
     assert '("torch", "numpy")' in first
     assert copy.cells[0].source.startswith("# ")  # the question stays on top
+
+
+class Pip:
+    """Stands for pip: notes what it is asked, and fails from one call on."""
+
+    def __init__(self, fails_at: int = 99) -> None:
+        self.asked: list[list[str]] = []
+        self.fails_at = fails_at
+
+    def __call__(self, command: list[str], **_: object) -> SimpleNamespace:
+        self.asked.append(command)
+        failed = len(self.asked) >= self.fails_at
+        return SimpleNamespace(returncode=int(failed), stderr="ERROR: no route to host\n")
+
+
+def run_install_cell(pip: Pip, monkeypatch: pytest.MonkeyPatch, *origins: str | None) -> None:
+    """Run the install cell of commit new where these distributions of ddl are."""
+    there = [SimpleNamespace(read_text=lambda _, origin=origin: origin) for origin in origins]
+    monkeypatch.setattr("importlib.metadata.distributions", lambda name: there)
+    monkeypatch.setattr("subprocess.run", pip)
+    exec(launch.install_code("https://example.org/x/archive/new.zip"), {})
+
+
+def test_install_cell_takes_an_archive_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pip = Pip()
+    run_install_cell(pip, monkeypatch)
+    (asked,) = pip.asked
+    assert asked[-1] == "ddl[keras] @ https://example.org/x/archive/new.zip"
+    assert [word.split("==")[0] for word in asked[-3:-1]] == ["torch", "numpy"]
+    run_install_cell(pip, monkeypatch, '{"url": "https://example.org/x/archive/new.zip"}')
+    assert len(pip.asked) == 1
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 99])
+@pytest.mark.parametrize("origin", ['{"url": "https://example.org/x/archive/old.zip"}', None])
+def test_install_cell_keeps_what_is_there_until_the_new_one_is_in(
+    fails_at: int, origin: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = Pip(fails_at)
+    if fails_at == 99:
+        run_install_cell(pip, monkeypatch, origin)
+        assert pip.asked[1][-3:-1] == ["--force-reinstall", "--no-deps"]
+    else:
+        said = "could not be installed; what was there is still there.*network.*no route to host"
+        with pytest.raises(RuntimeError, match=said):
+            run_install_cell(pip, monkeypatch, origin)
+    assert len(pip.asked) == min(fails_at, 2)
+    assert not any({"uninstall", "git"} & set(asked) for asked in pip.asked)
 
 
 def test_copy_says_how_long_it_took_on_what(executed: None) -> None:
@@ -90,10 +139,10 @@ def test_branch_holds_what_the_buttons_name(executed: None, fork: str, tmp_path:
         assert parse_qs(binder.query) == {"labpath": [found[2]]}
         named.add(found[2])
     assert files == named | {"README.md", ".binder/environment.yml", ".binder/postBuild"}
-    readme = (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\((\w+\.ipynb)\)", readme)) == named
     assert all(url in readme for slug in pages.slugs() for url in launch.buttons(slug).values())
-    for text in [readme, *((tmp_path / name).read_text() for name in named)]:
+    for text in [readme, *((tmp_path / name).read_text(encoding="utf-8") for name in named)]:
         assert "0123456789abcdef" in text
 
 
@@ -112,10 +161,10 @@ def test_source_is_this_commit_of_the_runs_own_repository(
     monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
     monkeypatch.delenv("GITHUB_SHA", raising=False)
     assert re.fullmatch(
-        r"git\+https://github\.com/someone/fork@[0-9a-f]{40}", launch.package_source()
+        r"https://github\.com/someone/fork/archive/[0-9a-f]{40}\.zip", launch.package_source()
     )
     monkeypatch.delenv("GITHUB_REPOSITORY")
-    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text(encoding="utf-8"))
     assert launch.repository() == config["sphinx"]["config"]["ddl_repository"]
 
 

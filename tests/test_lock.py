@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from tools import pages
 
-PROJECT = tomllib.loads((pages.ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DIRECT = [
     Requirement(text)
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
@@ -21,7 +21,7 @@ DIRECT = [
 ]
 
 
-LOCK = (pages.ROOT / "requirements.txt").read_text()
+LOCK = (pages.ROOT / "requirements.txt").read_text(encoding="utf-8")
 HASHED = re.compile(r"([\w.-]+)==([\w.!]+)((?: \\\n {4}--hash=sha256:[0-9a-f]{64})+)\n")
 
 
@@ -90,6 +90,8 @@ def test_the_lock_suits_machines_without_cuda() -> None:
 
 
 def test_torch_is_the_one_that_make_lock_names() -> None:
-    named = re.search(r"^TORCH := (\S+)$", (pages.ROOT / "Makefile").read_text(), re.M)
+    named = re.search(
+        r"^TORCH := (\S+)$", (pages.ROOT / "Makefile").read_text(encoding="utf-8"), re.M
+    )
     assert named
     assert SpecifierSet(f"=={named[1]}").contains(lock()["torch"])

@@ -142,7 +142,7 @@ def test_a_bound_that_moves_needs_no_new_runs() -> None:
 
 def write_run(path: Path, value: float, **about: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([claim(value, **about)]))
+    path.write_text(json.dumps([claim(value, **about)]), encoding="utf-8")
 
 
 def test_former_runs_count_where_no_number_changed(tmp_path: Path) -> None:
@@ -152,7 +152,8 @@ def test_former_runs_count_where_no_number_changed(tmp_path: Path) -> None:
     now = tmp_path / "page" / "today" / "1-native.json"
     write_run(now, 1.0, log=True)
     assert seeds.take_over(now) == 2
-    (found,) = zip(*(json.loads(p.read_text()) for p in sorted(now.parent.iterdir())), strict=True)
+    files = sorted(now.parent.iterdir())
+    (found,) = zip(*(json.loads(p.read_text(encoding="utf-8")) for p in files), strict=True)
     assert [run["value"] for run in found] == [0.0, 1.0, 2.0]
     assert [run["log"] for run in found] == [True] * 3  # what claims say is said as today
 

@@ -65,7 +65,9 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     for name in CODE:
         write_page(name, folder)
     command = [*PYTEST, request.param, "-rA", str(folder)]
-    result = subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True, timeout=180)
+    result = subprocess.run(
+        command, cwd=pages.ROOT, capture_output=True, encoding="utf-8", timeout=180
+    )
     return result.stdout
 
 
@@ -76,7 +78,7 @@ def readers_outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
     for name in ("broken_claim", "tampered", "missing"):
         write_page(name, folder)
     command = [*PYTEST, "-n0", "-rA", "--show-failing-claims", str(folder)]
-    return subprocess.run(command, cwd=pages.ROOT, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=pages.ROOT, capture_output=True, encoding="utf-8").stdout
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_a_killed_worker_is_reported_once_and_at_once(tmp_path: Path) -> None:
         nbformat.write(new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
     command = [*PYTEST, "-n2", "-rf", str(tmp_path)]
     lines = []
-    with subprocess.Popen(command, cwd=pages.ROOT, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, cwd=pages.ROOT, stdout=subprocess.PIPE, encoding="utf-8") as run:
         for line in run.stdout or ():
             lines.append(line)
             if line == "worker: its worker died, FAILED\n":

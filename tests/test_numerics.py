@@ -193,7 +193,7 @@ def test_recipes_train_in_bfloat16_as_in_float32(
     for precision in ("float32", "bf16"):
         out = tmp_path / f"{precision}.json"
         main([name, "--out", str(out), "--precision", precision, *OPTIONS.get(name, [])])
-        trainings = json.loads(out.read_text())["trainings"]
+        trainings = json.loads(out.read_text(encoding="utf-8"))["trainings"]
         losses.append({label: t["losses"] for label, t in trainings.items()})
     for label, expected in losses[0].items():
         found = losses[1][label]

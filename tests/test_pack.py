@@ -19,7 +19,7 @@ def site(tmp_path: Path) -> Path:
     for name in [*files, *(f"launch/{slug}.ipynb" for slug in pages.slugs())]:
         path = tmp_path / "html" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"This is {name}.\n")
+        path.write_text(f"This is {name}.\n", encoding="utf-8")
     return tmp_path / "html"
 
 
@@ -42,7 +42,7 @@ def test_same_site_gives_same_bytes(site: Path, tmp_path: Path) -> None:
         os.utime(path, (0, 0))
         path.chmod(0o700)
     assert pack.write_pack(site, tmp_path / "second.zip") == first
-    (site / "index.html").write_text("Another text.")
+    (site / "index.html").write_text("Another text.", encoding="utf-8")
     assert pack.write_pack(site, tmp_path / "third.zip") != first
 
 
@@ -56,11 +56,14 @@ def test_checksums_find_a_changed_file(site: Path, tmp_path: Path) -> None:
         opened.extractall(tmp_path)
     folder = tmp_path / pack.TOP
     subprocess.run([*check, "SHA256SUMS"], cwd=folder, check=True)
-    listed = {line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()}
+    listed = {
+        line.split("  ")[1]
+        for line in (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    }
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert found == listed | {"SHA256SUMS"}
-    (folder / "site" / "index.html").write_text("x")
-    done = subprocess.run([*check, "SHA256SUMS"], cwd=folder, capture_output=True, text=True)
+    (folder / "site" / "index.html").write_text("x", encoding="utf-8")
+    done = subprocess.run([*check, "SHA256SUMS"], cwd=folder, capture_output=True, encoding="utf-8")
     assert done.returncode == 1
     assert "site/index.html: FAILED" in done.stdout
 

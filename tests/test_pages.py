@@ -62,7 +62,9 @@ def test_a_word_is_a_line(tmp_path: Path) -> None:
     notebook.write(page, tmp_path / "before.ipynb")
     page.cells[0].source = "# Title\n\nOne word.\nAnother sentence."
     notebook.write(page, tmp_path / "after.ipynb")
-    before, after = ((tmp_path / f"{n}.ipynb").read_text() for n in ("before", "after"))
+    before, after = (
+        (tmp_path / f"{n}.ipynb").read_text(encoding="utf-8") for n in ("before", "after")
+    )
     assert len(set(before.split("\n")) ^ set(after.split("\n"))) == 2
 
 
@@ -89,8 +91,9 @@ def small_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
     """A copy of the repository with one page, whose checked outputs are kept."""
     root = tmp_path / "repository"
     shutil.copytree(pages.ROOT / "ddl", root / "ddl", ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "requirements.txt").write_text("torch==2.13.0\n")
-    (root / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: page\n")
+    (root / "requirements.txt").write_text("torch==2.13.0\n", encoding="utf-8")
+    toc = "format: jb-book\nroot: intro\nchapters:\n- file: page\n"
+    (root / "_toc.yml").write_text(toc, encoding="utf-8")
     monkeypatch.setattr(pages, "ROOT", root)
     monkeypatch.setattr(pages, "BOOK", root / "book")
     monkeypatch.setattr(pages, "BUILD", root / "_build")
@@ -108,9 +111,9 @@ def small_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new, 1))
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def test_prose_does_not_make_outputs_stale(small_book: Path) -> None:
@@ -119,7 +122,7 @@ def test_prose_does_not_make_outputs_stale(small_book: Path) -> None:
 
 
 def test_a_module_that_the_page_does_not_import_does_not_either(small_book: Path) -> None:
-    (small_book / "ddl" / "plotting.py").write_text("")
+    (small_book / "ddl" / "plotting.py").write_text("", encoding="utf-8")
     assert pages.stale() == []
 
 

@@ -50,13 +50,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Result]:
 
 def recipe(name: str, out: Path, *options: str) -> Result:
     main([name, "--out", str(out), *options])
-    return json.loads(out.read_text())
+    return json.loads(out.read_text(encoding="utf-8"))
 
 
 def child(*command: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True
+        [sys.executable, *command], env=environment, capture_output=True, encoding="utf-8"
     )
 
 
@@ -317,7 +317,7 @@ def test_two_processes_see_the_losses_of_one(
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone")
     done = child(*launcher, "-m", "ddl.recipes", "image_diffusion", "--out", str(out))
     assert done.returncode == 0, done.stderr
-    result, alone = json.loads(out.read_text()), whole("image_diffusion")
+    result, alone = json.loads(out.read_text(encoding="utf-8")), whole("image_diffusion")
     assert result["processes"] == 2
     for label, curve in losses(alone).items():
         assert losses(result)[label] == pytest.approx(curve, rel=1e-4)
@@ -370,7 +370,7 @@ def test_commit_is_of_the_repository_that_has_the_files(tmp_path: Path) -> None:
     ):
         folder = tmp_path / "package" / "inner"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "file.py").write_text("")
+        (folder / "file.py").write_text("", encoding="utf-8")
         git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
         if command:
             subprocess.run([*git, *command], check=True)
@@ -380,7 +380,7 @@ def test_commit_is_of_the_repository_that_has_the_files(tmp_path: Path) -> None:
     found = results.commit(folder)
     assert found is not None
     assert len(found) == 40
-    (folder / "file.py").write_text("x = 1")
+    (folder / "file.py").write_text("x = 1", encoding="utf-8")
     assert results.commit(folder) == found + ", changed"
 
 

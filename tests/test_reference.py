@@ -8,14 +8,16 @@ import pytest
 from tools import pages
 from tools.sphinx_reference import teachers, with_links
 
-LISTED = re.findall(r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text())
-# No reader calls how files and arguments are checked, and numbers widened.
-HIDDEN = {"__init__", "datafiles", "inputs", "numerics"}
+LISTED = re.findall(
+    r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text(encoding="utf-8")
+)
+# No reader calls how files are fetched, files and arguments are checked, and numbers widened.
+HIDDEN = {"__init__", "datafiles", "fetching", "inputs", "numerics"}
 
 
 def public_names(slug: str) -> dict[str, bool]:
     """Return the public names of a module, and whether its other code uses them."""
-    text = (pages.ROOT / "ddl" / f"{slug}.py").read_text()
+    text = (pages.ROOT / "ddl" / f"{slug}.py").read_text(encoding="utf-8")
     return {
         node.name: len(re.findall(rf"\b{node.name}\b", text)) > 1
         for node in ast.parse(text).body
@@ -46,8 +48,8 @@ def test_a_listing_leads_to_the_reference_where_that_explains_it() -> None:
 def test_the_bibliography_names_every_paper_and_no_other() -> None:
     named = "\n".join(
         [c.source for slug in pages.slugs() for c in pages.read(slug).cells]
-        + [path.read_text() for path in (pages.ROOT / "ddl").rglob("*.py")]
+        + [path.read_text(encoding="utf-8") for path in (pages.ROOT / "ddl").rglob("*.py")]
     )
     numbers = r"arXiv:(\d{4}\.\d{4,5})"
-    listed = re.findall(numbers, (pages.BOOK / "references.bib").read_text())
+    listed = re.findall(numbers, (pages.BOOK / "references.bib").read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(set(re.findall(numbers, named)))

@@ -111,7 +111,7 @@ def run(root: Path, *command: str) -> str:
     """Run a command of the small book's own tools."""
     environment = {**os.environ, **SURROUNDINGS, "PYTHONPATH": str(root)}
     result = subprocess.run(
-        [sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True
+        [sys.executable, *command], cwd=root, env=environment, capture_output=True, encoding="utf-8"
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
@@ -121,7 +121,9 @@ def build(root: Path) -> tuple[str, str]:
     """Check the stale pages, build, and return the page and the ledger."""
     run(root, "-m", "tools.pages", "book")
     html = root / "_build" / "html"
-    return (html / "page.html").read_text(), (html / "ledger.html").read_text()
+    return (html / "page.html").read_text(encoding="utf-8"), (html / "ledger.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -139,14 +141,14 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (*names, "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     shutil.copytree(pages.ROOT / "results", root / "results")
-    (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
-    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n", encoding="utf-8")
+    (root / "_toc.yml").write_text(TOC, encoding="utf-8")
     (root / "drafts").mkdir()
     code = "from ddl.support.settings import seed_value\n\nvalue = seed_value() + 41"
     text = TEXT.replace("VALUE", "value").replace(
         "from ddl import claim", f"{code}\nfrom ddl import claim"
     )
-    (root / "drafts" / "page.md").write_text(text)
+    (root / "drafts" / "page.md").write_text(text, encoding="utf-8")
     run(root, "-m", "tools.pages", "notebook", "page")
     run(root, "-m", "tools.pages", "run", "page")
     return root
@@ -170,22 +172,24 @@ def test_no_stale_output_survives(small_book: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_status_says_how_each_page_was_executed(small_book: Path) -> None:
-    status = (small_book / "_build" / "html" / "status.html").read_text()
+    status = (small_book / "_build" / "html" / "status.html").read_text(encoding="utf-8")
     row = re.sub(r"<[^>]+>|\s+", " ", status[status.index("<tbody>") : status.index("</tbody>")])
     assert "cpu size, seed 1, drawn digits" in row
     assert f"torch {version('torch')}" in row
     assert "2 hold " in row
     assert "The small page" in row
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     assert re.search(r'<a class="ddl-run" href="status.html">Ran in \d+ s on ', page)
     today = datetime.now(UTC)
     assert f"{today:%Y-%m-%d}" in row or f"{today - timedelta(days=1):%Y-%m-%d}" in row
 
 
 def test_benchmarks_shows_each_comparison_with_its_bar(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "benchmarks.html").read_text()
+    page = (small_book / "_build" / "html" / "benchmarks.html").read_text(encoding="utf-8")
     text = re.sub(" +", " ", re.sub(r"<[^>]+>|\s+", " ", page)).replace("’", "'")
-    for line in (small_book / "results" / "benchmarks.jsonl").read_text().splitlines():
+    for line in (
+        (small_book / "results" / "benchmarks.jsonl").read_text(encoding="utf-8").splitlines()
+    ):
         found = json.loads(line)
         assert found["name"] in text
         assert found["note"] in text
@@ -195,10 +199,10 @@ def test_benchmarks_shows_each_comparison_with_its_bar(small_book: Path) -> None
 
 
 def test_full_size_shows_the_recipes_scores_and_what_was_not_run(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "full_size.html").read_text()
+    page = (small_book / "_build" / "html" / "full_size.html").read_text(encoding="utf-8")
     page = re.sub(r"</?span[^>]*>", "", page)  # what stays on one line
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-    stored = json.loads((pages.ROOT / "results" / "denoising_cpu.json").read_text())
+    stored = json.loads((pages.ROOT / "results" / "denoising_cpu.json").read_text(encoding="utf-8"))
     name, value = next(iter(stored["scores"].items()))
     assert f"{name} cpu size {value:.4g} gpu size not run" in text
     assert "8.75 (He et al. 2015, table 6)" in text
@@ -209,7 +213,9 @@ def test_full_size_shows_the_recipes_scores_and_what_was_not_run(small_book: Pat
 def test_prose_is_new_and_nothing_runs(small_book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDL_SEED", "1")
     notebook = small_book / "book" / "page.ipynb"
-    notebook.write_text(notebook.read_text().replace("A formula:", "One formula:"))
+    notebook.write_text(
+        notebook.read_text(encoding="utf-8").replace("A formula:", "One formula:"), encoding="utf-8"
+    )
     assert run(small_book, "-m", "tools.pages", "stale").strip() == ""
     page, _ = build(small_book)
     assert "One formula:" in page
@@ -217,7 +223,7 @@ def test_prose_is_new_and_nothing_runs(small_book: Path, monkeypatch: pytest.Mon
 
 
 def test_page_reads_without_a_network(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     assert "<math" in page
     page = re.sub(r'<link rel="canonical"[^>]*>', "", page)  # a name, nothing that is loaded
     assert not re.search(r'<(script|link|img)[^>]* (src|href)="(https?:)?//', page)
@@ -227,17 +233,19 @@ def test_page_reads_without_a_network(small_book: Path) -> None:
 
 def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
     html = small_book / "_build" / "html"
-    page = (html / "page.html").read_text()
+    page = (html / "page.html").read_text(encoding="utf-8")
     assert '<link rel="canonical" href="https://example.org/name/page.html">' in page
     assert "https://colab.research.google.com/github/someone/book/blob/launch/page.ipynb" in page
     assert "https://mybinder.org/v2/gh/someone/book/launch?labpath=page.ipynb" in page
     assert 'href="launch/page.ipynb" download' in page
-    copy = (html / "launch" / "page.ipynb").read_text()
-    assert "git+https://github.com/someone/book@0123456789abcdef" in copy
+    copy = (html / "launch" / "page.ipynb").read_text(encoding="utf-8")
+    assert "https://github.com/someone/book/archive/0123456789abcdef.zip" in copy
     assert "### Exercise: A question" in copy
-    assert "colab" not in (html / "intro.html").read_text()  # nothing to run there
-    assert "https://example.org/name/page.html" in (html / "sitemap.xml").read_text()
-    assert 'href="/name/_static/site.css' in (html / "404.html").read_text()
+    assert "colab" not in (html / "intro.html").read_text(encoding="utf-8")  # nothing to run there
+    assert "https://example.org/name/page.html" in (html / "sitemap.xml").read_text(
+        encoding="utf-8"
+    )
+    assert 'href="/name/_static/site.css' in (html / "404.html").read_text(encoding="utf-8")
     assert '<meta name="description"' in page
     card = re.search(r'property="og:image" content="https://example.org/name/([^"]+)"', page)
     assert card is not None
@@ -245,7 +253,7 @@ def test_page_says_where_it_lies_and_how_to_run_it(small_book: Path) -> None:
 
 
 def test_hints_and_solutions_are_folded_without_scripts(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     for kind, text in (("hint", "Read it again."), ("solution", "The answer.")):
         found = re.search(rf'<details class="ddl-{kind}[^>]*>(.*?)</details>', page, re.S)
         assert found is not None
@@ -254,7 +262,7 @@ def test_hints_and_solutions_are_folded_without_scripts(small_book: Path) -> Non
 
 
 def test_printed_code_has_the_colours_of_code_and_other_words_have_none(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     outputs = page.split('<div class="cell_output')[1:]
     words, code = (output.partition("</pre>")[0] for output in outputs[:2])
     assert "highlight-myst-ansi" in words
@@ -264,15 +272,15 @@ def test_printed_code_has_the_colours_of_code_and_other_words_have_none(small_bo
 
 def test_interactive_figure_brings_numbers_and_model(small_book: Path) -> None:
     html = small_book / "_build" / "html"
-    assert 'data-interactive="gating"' in (html / "page.html").read_text()
+    assert 'data-interactive="gating"' in (html / "page.html").read_text(encoding="utf-8")
     data = html / "_static" / "interactive" / "data"
-    assert json.loads((data / "gating.json").read_text()) == {"w1": 1.0}
+    assert json.loads((data / "gating.json").read_text(encoding="utf-8")) == {"w1": 1.0}
     assert (data / "gating.net.onnx").stat().st_size > 100
     assert (html / "_static" / "onnxruntime" / "ort-wasm-simd-threaded.wasm").is_file()
 
 
 def test_sentences_of_cells_have_formulas(small_book: Path) -> None:
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     sentence = page[page.index("<p>A sentence with a formula") :][:300]
     assert "<math" in sentence
     assert "$" not in sentence
@@ -297,7 +305,9 @@ def test_what_belongs_together_stays_on_one_line() -> None:
 def test_a_failing_claim_is_named_and_the_site_is_built_all_the_same(small_book: Path) -> None:
     environment = {**os.environ, **SURROUNDINGS, "PYTHONPATH": str(small_book), "DDL_SEED": "70"}
     command = [sys.executable, "-m", "tools.pages", "book"]
-    done = subprocess.run(command, cwd=small_book, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=small_book, env=environment, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "Page page: the claim 'The value is small' failed in this run: "
@@ -305,7 +315,7 @@ def test_a_failing_claim_is_named_and_the_site_is_built_all_the_same(small_book:
     )
     assert "Traceback" not in done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr
-    page = (small_book / "_build" / "html" / "page.html").read_text()
+    page = (small_book / "_build" / "html" / "page.html").read_text(encoding="utf-8")
     assert page.count('class="ddl-claim ddl-fails"') == 1
     assert page.count('class="ddl-claim ddl-holds"') == 1
-    assert ">fails<" in (small_book / "_build" / "html" / "ledger.html").read_text()
+    assert ">fails<" in (small_book / "_build" / "html" / "ledger.html").read_text(encoding="utf-8")

@@ -104,6 +104,8 @@ def test_bad_input() -> None:
         fit(model, squared_error, batches, epochs=1, learning_rate=-1)
     with pytest.raises(ValueError, match="batches must not be empty"):
         fit(model, squared_error, [], epochs=1)
+    with pytest.raises(ValueError, match="fabric must have one process, got 2"):
+        fit(model, squared_error, batches, epochs=1, fabric=Fabric(accelerator="cpu", devices=2))
 
 
 def test_a_shared_parameter_counts_once() -> None:

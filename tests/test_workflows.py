@@ -18,7 +18,7 @@ import yaml
 from tools import pages
 
 FOLDER = pages.ROOT / ".github" / "workflows"
-TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.yml"))}
+TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.yml"))}
 WORKFLOWS = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
 JOBS = {
     f"{name}.{job}": body for name, flow in WORKFLOWS.items() for job, body in flow["jobs"].items()
@@ -26,7 +26,7 @@ JOBS = {
 BUILD = WORKFLOWS["build"]["jobs"]["build"]
 CALL = "./.github/workflows/build.yml"
 CALLERS = [name for name, text in TEXTS.items() if CALL in text]
-MAKEFILE = (pages.ROOT / "Makefile").read_text()
+MAKEFILE = (pages.ROOT / "Makefile").read_text(encoding="utf-8")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="runs a step of a Linux runner")
 
 
@@ -194,7 +194,7 @@ esac
 def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A `gh` that writes down how it is called; return where."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "gh").write_text(GH)
+    (tmp_path / "bin" / "gh").write_text(GH, encoding="utf-8")
     (tmp_path / "bin" / "gh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
@@ -223,7 +223,7 @@ def test_a_broken_week_is_one_issue(gh: Path, tmp_path: Path, number: str, call:
         SEEDS="success",
         **where,
     )
-    calls = gh.read_text()
+    calls = gh.read_text(encoding="utf-8")
     assert re.findall(r"^issue (?!list).*?(?= --)", calls, re.M) == [call]
     assert "--body Newest packages: failure. macOS and Windows: success. Seeds: success.\n" in calls
     assert "https://host/a/b/actions/runs/5" in calls
@@ -239,10 +239,10 @@ def test_each_claim_that_failed_is_one_issue(
     for seed, lines in found.items():
         folder = tmp_path / "records" / f"seed-{seed}"
         folder.mkdir(parents=True)
-        (folder / "failures.tsv").write_text(lines)
+        (folder / "failures.tsv").write_text(lines, encoding="utf-8")
     where = {"GITHUB_SERVER_URL": "https://host", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "5"}
     run("weekly.claims", tmp_path, OPEN=number, **where)
-    calls = gh.read_text()
+    calls = gh.read_text(encoding="utf-8")
     assert re.findall(r"^issue (?!list).*?(?= --)", calls, re.M) == [call, call]
     assert "seed 101, avx2: measured 0.9, accepted above 1.\n" in calls
     if not number:
@@ -255,7 +255,7 @@ def test_a_week_draws_ten_seeds(tmp_path: Path) -> None:
     (draw,) = commands(JOBS["weekly.draw"])
     environment = os.environ | {"GITHUB_OUTPUT": str(out)}
     subprocess.run(["bash", "-e", "-c", draw], check=True, env=environment)
-    drawn = yaml.safe_load(out.read_text().removeprefix("seeds="))
+    drawn = yaml.safe_load(out.read_text(encoding="utf-8").removeprefix("seeds="))
     assert len({*drawn}) == 10
     assert all(type(seed) is int for seed in drawn)
 
@@ -266,11 +266,13 @@ def test_a_release_gets_the_pack_and_its_checksum(gh: Path, tmp_path: Path, new:
     content = b"pack"
     (tmp_path / "book.zip").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    (tmp_path / "book.zip.sha256").write_text(f"{digest}  book.zip\n")
+    (tmp_path / "book.zip.sha256").write_text(f"{digest}  book.zip\n", encoding="utf-8")
     tag = {"GITHUB_REF_NAME": "v1.2.3", "NO_RELEASE": str(int(new))}
     run("release.release", tmp_path, **tag)
-    assert ("release create v1.2.3 --verify-tag" in gh.read_text()) is new
-    assert "release upload v1.2.3 --clobber ./book.zip ./book.zip.sha256" in gh.read_text()
+    assert ("release create v1.2.3 --verify-tag" in gh.read_text(encoding="utf-8")) is new
+    assert "release upload v1.2.3 --clobber ./book.zip ./book.zip.sha256" in gh.read_text(
+        encoding="utf-8"
+    )
     (tmp_path / "book.zip").write_bytes(b"another")
     with pytest.raises(subprocess.CalledProcessError):
         run("release.release", tmp_path, **tag)
@@ -281,14 +283,14 @@ def test_a_release_gets_the_pack_and_its_checksum(gh: Path, tmp_path: Path, new:
 def test_branch_launch_is_one_commit_with_binders_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    git = partial(subprocess.run, check=True, capture_output=True, text=True, cwd=tmp_path)
+    git = partial(subprocess.run, check=True, capture_output=True, encoding="utf-8", cwd=tmp_path)
     git(["git", "init", "--quiet", "--bare", "a/b.git"])
     monkeypatch.setenv("HOME", str(tmp_path))
     for number in ("1", "2"):
         copies = tmp_path / number
         (copies / ".binder").mkdir(parents=True)
-        (copies / ".binder" / "environment.yml").write_text(number)
-        (copies / "gating.ipynb").write_text("{}")
+        (copies / ".binder" / "environment.yml").write_text(number, encoding="utf-8")
+        (copies / "gating.ipynb").write_text("{}", encoding="utf-8")
         where = {"GITHUB_SERVER_URL": tmp_path.as_uri(), "GITHUB_REPOSITORY": "a/b"}
         run("publish.launch", copies, GITHUB_SHA="0123", **where)
     log = git(["git", "-C", "a/b.git", "log", "--format=%s", "launch"]).stdout

@@ -29,23 +29,35 @@ from tools import pages
 from tools.notebook import code_cells, write
 
 BRANCH = "launch"
-# pip keeps a package of the same version, whatever its commit: so another one goes first.
+# pip keeps a package of the same version, whatever its commit. So another one is replaced by
+# force, which pip does once the new one is built: without a network the old one stays.
 INSTALL = """\
 # The book's package, from the commit that made this page; torch and numpy stay as they are.
 import subprocess
 import sys
-from importlib import metadata
+from importlib import invalidate_caches, metadata
 from importlib.util import find_spec
 
+
+def install(*what):
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    done = subprocess.run([*pip, *what], capture_output=True, encoding="utf-8", errors="replace")
+    if done.returncode:
+        raise RuntimeError(
+            "The book's package could not be installed; what was there is still there. "
+            "Is this machine connected to the network? Then run this cell again. "
+            f"What pip says: {{done.stderr.strip()[-500:]}}"
+        )
+    invalidate_caches()
+
+
 package = "ddl[keras] @ {source}"
-pip = [sys.executable, "-m", "pip"]
 found = [ddl.read_text("direct_url.json") or "" for ddl in metadata.distributions(name="ddl")]
 if not any("{commit}" in origin for origin in found):
     here = [name for name in ("torch", "numpy") if find_spec(name)]
-    kept = [f"{{name}}=={{metadata.version(name)}}" for name in here]
+    install(*(f"{{name}}=={{metadata.version(name)}}" for name in here), package)
     if found:
-        subprocess.run([*pip, "uninstall", "-q", "-y", "ddl"], check=True)
-    subprocess.run([*pip, "install", "-q", *kept, package], check=True)"""
+        install("--force-reinstall", "--no-deps", package)"""
 BY_HAND = "Before the first cell, install the book's package from its clone: `pip install -e .`"
 ABOUT = """\
 When the book was built, this page took {seconds:.0f} seconds at `{scale}` size on {device}.
@@ -67,24 +79,34 @@ ROLE = re.compile(r"\{doc\}`(.+?) *<(\w+)>`")
 
 def repository() -> str:
     """Return the repository as owner/name: that of the run on GitHub, else `_config.yml`'s."""
-    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text())
+    config = yaml.safe_load((pages.ROOT / "_config.yml").read_text(encoding="utf-8"))
     return os.environ.get("GITHUB_REPOSITORY") or config["sphinx"]["config"]["ddl_repository"]
 
 
 def package_source() -> str:
-    """Return where pip finds this commit of `ddl`; nothing where the repository has no name."""
+    """Return where pip finds this commit of `ddl`; nothing where the repository has no name.
+
+    It is an archive: a reader's machine need not have git.
+    """
     if not repository():
         return ""
     commit = os.environ.get("GITHUB_SHA")
     if not commit:
         git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    return f"git+https://github.com/{repository()}@{commit}"
+        commit = subprocess.run(
+            git, capture_output=True, encoding="utf-8", check=True
+        ).stdout.strip()
+    return f"https://github.com/{repository()}/archive/{commit}.zip"
+
+
+def commit_of(source: str) -> str:
+    """Return the commit in an archive's address."""
+    return source.rpartition("/")[2].removesuffix(".zip")
 
 
 def install_code(source: str) -> str:
-    """Return the code that installs `ddl` from ``source``, which ends in ``@`` and a commit."""
-    return INSTALL.format(source=source, commit=source.rpartition("@")[2])
+    """Return the code that installs `ddl` from ``source``, an archive named by its commit."""
+    return INSTALL.format(source=source, commit=commit_of(source))
 
 
 def buttons(slug: str) -> dict[str, str]:
@@ -191,13 +213,17 @@ def write_branch(folder: Path) -> None:
         title = pages.read(slug).cells[0].source.split("\n")[0].removeprefix("# ")
         links = [f"[{name}]({address})" for name, address in buttons(slug).items()]
         lines.append(f"- [{title}]({slug}.ipynb): {', '.join(links)}")
-    about = {"repository": repository(), "commit": source.rpartition("@")[2]}
-    (folder / "README.md").write_text(README.format(pages="\n".join(lines), **about))
+    about = {"repository": repository(), "commit": commit_of(source)}
+    (folder / "README.md").write_text(
+        README.format(pages="\n".join(lines), **about), encoding="utf-8", newline="\n"
+    )
     binder = folder / ".binder"
     binder.mkdir(exist_ok=True)
     shutil.copy(pages.ROOT / ".binder" / "environment.yml", binder)
     post_build = binder / "postBuild"
-    post_build.write_text(f"#!/usr/bin/env python3\n{install_code(source)}\n")
+    post_build.write_text(
+        f"#!/usr/bin/env python3\n{install_code(source)}\n", encoding="utf-8", newline="\n"
+    )
     post_build.chmod(0o755)
 
 

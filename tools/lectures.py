@@ -63,7 +63,7 @@ def rows() -> list[Row]:
 
 
 def _source() -> dict[str, Any]:
-    return yaml.safe_load(SOURCE.read_text())
+    return yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
 
 
 def _evidence(claims: dict[str, list[str]]) -> tuple[Evidence, ...]:

@@ -177,4 +177,4 @@ def write(found: Iterable[dict[str, Any]]) -> None:
     """Write the entries, a line each."""
     lines = (json.dumps(entry, ensure_ascii=False) for entry in found)
     text = "[\n" + ",\n".join(lines) + "\n]\n"
-    RECORD.write_text(text, encoding="utf-8")
+    RECORD.write_text(text, encoding="utf-8", newline="\n")

@@ -123,6 +123,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
     path.write_text(
         json.dumps(notebook_json(notebook), indent=1, ensure_ascii=False, sort_keys=True) + "\n",
         encoding="utf-8",
+        newline="\n",
     )
 
 

@@ -76,7 +76,9 @@ def write_pack(site: Path, target: Path) -> str:
             entry.create_system = 3  # as on Unix, wherever it is made
             pack.writestr(entry, content, zipfile.ZIP_DEFLATED)
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n")
+    target.with_name(f"{target.name}.sha256").write_text(
+        f"{digest}  {target.name}\n", encoding="utf-8", newline="\n"
+    )
     return digest
 
 

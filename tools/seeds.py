@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ddl.data import digits_are_real
+from ddl.support.settings import print_anywhere
 from tools import margins, pages
 from tools.notebook import claims_of, code_cells
 
@@ -76,6 +77,7 @@ def take_down(slug: str, seed: int, machine: str) -> str:
         return f"{where}: known"
     path.parent.mkdir(parents=True, exist_ok=True)
     here = {"DDL_SEED": str(seed), "DDL_CLAIMS": "show", "OMP_NUM_THREADS": "1"}
+    here["PYTHONIOENCODING"] = "utf-8"  # of what is read below
     command = [sys.executable, "-m", "tools.seeds", "page", slug, str(path)]
     started = time.monotonic()
     done = subprocess.run(
@@ -83,7 +85,7 @@ def take_down(slug: str, seed: int, machine: str) -> str:
         cwd=pages.ROOT,
         env={**os.environ, **here, **MACHINES[machine]},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     if done.returncode:
         raise RuntimeError(f"{where}: the page stopped\n{done.stderr[-2000:]}")
@@ -200,10 +202,11 @@ def main() -> None:
     page.add_argument("slug")
     page.add_argument("out", type=Path)
     options = parser.parse_args()
+    print_anywhere()  # claims have signs
     if options.command == "page":
         claims = run_page(options.slug)
         unfinished = options.out.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(claims, indent=1), encoding="utf-8")
+        unfinished.write_text(json.dumps(claims, indent=1), encoding="utf-8", newline="\n")
         unfinished.replace(options.out)
     elif options.command == "failures":
         print("".join(f"{line}\n" for line in failures()), end="")

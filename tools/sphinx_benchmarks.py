@@ -21,7 +21,7 @@ REACHED = {True: "reached", False: "not reached", None: ""}
 
 def lines() -> list[dict[str, Any]]:
     """Return what was measured, in the order of the file."""
-    text = (pages.ROOT / "results" / "benchmarks.jsonl").read_text()
+    text = (pages.ROOT / "results" / "benchmarks.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
 
 

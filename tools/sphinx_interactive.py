@@ -48,7 +48,9 @@ def write_figures(app: Sphinx, failure: Exception | None) -> None:
                 raise RuntimeError(f"two interactive figures have the name {name}")
             if not (place / f"{name}.js").is_file():
                 raise RuntimeError(f"{slug}: web/static/interactive/{name}.js is missing")
-            target.write_text(json.dumps(figure["data"], separators=(",", ":")))
+            target.write_text(
+                json.dumps(figure["data"], separators=(",", ":")), encoding="utf-8", newline="\n"
+            )
             for key, model in figure["models"].items():
                 content = base64.b64decode(model["onnx"])
                 (place / "data" / f"{name}.{key}.onnx").write_bytes(content)

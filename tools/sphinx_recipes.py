@@ -23,14 +23,17 @@ NOT_RUN = "not run"
 
 def results(recipe: str) -> list[dict[str, Any]]:
     """Return the results of a recipe, small sizes first; the folder has records of claims, too."""
-    found = [json.loads(path.read_text()) for path in (pages.ROOT / "results").glob("*.json")]
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (pages.ROOT / "results").glob("*.json")
+    ]
     found = [r for r in found if isinstance(r, dict) and r["recipe"] == recipe]
     return sorted(found, key=lambda result: (SCALES.index(result["scale"]), result["seed"]))
 
 
 def published() -> dict[str, list[dict[str, Any]]]:
     """Return the published figures of each recipe: score, value, source."""
-    return yaml.safe_load((pages.BOOK / "full_size.yml").read_text())
+    return yaml.safe_load((pages.BOOK / "full_size.yml").read_text(encoding="utf-8"))
 
 
 def rows(recipe: str) -> tuple[list[str], list[list[str]]]:

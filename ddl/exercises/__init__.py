@@ -26,6 +26,10 @@ class NotYet(Exception):  # noqa: N818 - a message to the reader, not an error o
     """What a check says of a solution that is not right yet."""
 
 
+class _Raised(Exception):  # noqa: N818 - carries what the reader's code raised
+    """An exception of the reader's own code, its ``__cause__``."""
+
+
 @checked
 @dataclass(frozen=True)
 class Verdict:
@@ -44,19 +48,34 @@ def check(
 ) -> Callable[Concatenate[Any, Parameters], Verdict]:
     """Turn a function that raises `NotYet` or returns praise into a check.
 
-    An exception of the reader's own code is part of the answer, not a crash.
+    An exception of the reader's own code is part of the answer, not a crash. One of the check
+    itself, which met an answer that it does not know, is not told as the reader's.
     """
 
     @functools.wraps(body)
     def checked(solution: Any, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Verdict:
         if solution is None or solution is ...:
             return Verdict(False, "there is no answer here. Replace the dots.")
+
+        def watched(*given: Any, **named: Any) -> Any:
+            try:
+                return solution(*given, **named)
+            except Exception as error:
+                raise _Raised from error
+
         try:
-            return Verdict(True, body(solution, *args, **kwargs))
+            return Verdict(True, body(watched, *args, **kwargs))
         except NotYet as reason:
             return Verdict(False, str(reason))
-        except Exception as error:
+        except _Raised as raised:
+            error = raised.__cause__
             return Verdict(False, f"your code raised {type(error).__name__}: {error}")
+        except Exception as error:
+            return Verdict(
+                False,
+                f"the check itself failed, {type(error).__name__}: {error}. It does not know such "
+                "an answer: look at what your code returns.",
+            )
 
     return checked
 

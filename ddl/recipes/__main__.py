@@ -18,7 +18,7 @@ from ddl import scale
 from ddl.recipes import NAMES, results
 from ddl.recipes.engine import PRECISIONS, Run
 from ddl.support.datafiles import DataUnavailableError
-from ddl.support.settings import SCALES, seed_value
+from ddl.support.settings import SCALES, print_anywhere, seed_value
 
 OUT = "the results; beside them is a folder of checkpoints, on a disk that all machines see"
 
@@ -92,6 +92,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a recipe, score what it trained, and write the results."""
+    print_anywhere()  # help and scores name Fréchet
     options = parse(arguments)
     recipe, started = importlib.import_module(f"ddl.recipes.{options.recipe}"), time.perf_counter()
     try:

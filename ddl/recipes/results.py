@@ -23,7 +23,7 @@ def commit(folder: Path) -> str | None:
 
     def git(*command: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(folder), *command], check=True, capture_output=True, text=True
+            ["git", "-C", str(folder), *command], check=True, capture_output=True, encoding="utf-8"
         ).stdout.strip()
 
     try:
@@ -61,6 +61,8 @@ def write(path: Path, run: Run, scores: dict[str, float], seconds: float) -> dic
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+    unfinished.write_text(
+        json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+    )
     os.replace(unfinished, path)
     return found

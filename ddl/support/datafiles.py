@@ -27,11 +27,10 @@ import requests
 import torch
 from torch import Tensor
 
+from ddl.support import fetching
 from ddl.support.inputs import checked
 
-SECONDS = 5  # until an unanswered mirror counts as out of reach
-SLOWEST = 20_000  # bytes a second of a mirror worth waiting for: MNIST in ten minutes
-LEFT = 3600  # seconds without a byte after which a half file is nobody's: see SECONDS
+LEFT = 3600  # seconds without a byte after which a half file is nobody's: see fetching.SECONDS
 
 MNIST_MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -77,6 +76,25 @@ def md5_of(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
+def cache() -> Path:
+    """Return the folder of this package in the user's cache.
+
+    Raises:
+        DataUnavailableError: If there is none, as for a user without a home.
+    """
+    try:
+        folder = pooch.os_cache("ddl")
+        if folder.is_absolute():
+            return folder
+        reason = f"{folder} is no whole address"
+    except (KeyError, OSError, RuntimeError, ValueError) as error:
+        reason = str(error)
+    raise DataUnavailableError(
+        f"There is no cache to keep data in: {reason}. Set HOME or XDG_CACHE_HOME to a whole "
+        "address, or DDL_DATA to a folder that holds the data."
+    )
+
+
 @checked
 def local(folder: str, name: str, md5: str) -> Path | None:
     """Return the file in ``DDL_DATA`` or in the cache, or None; never a damaged one."""
@@ -88,44 +106,23 @@ def local(folder: str, name: str, md5: str) -> Path | None:
                 "Delete it and copy or download it again."
             )
         return path
-    _delete_leftovers()
-    path = pooch.os_cache("ddl") / folder / name
-    if not path.is_file():
-        return None
-    if md5_of(path) != md5:
-        with contextlib.suppress(OSError):  # a cache may be read-only
+    with contextlib.suppress(DataUnavailableError, OSError):  # no cache, or not for us
+        _delete_leftovers()
+        path = cache() / folder / name
+        if path.is_file():
+            if md5_of(path) == md5:
+                return path
             path.unlink()  # ours to mend: the next line of call downloads it anew
-        return None
-    return path
+    return None
 
 
 def _delete_leftovers() -> None:
     """Delete the half files of killed processes; what a living one writes is never so old."""
-    cache = pooch.os_cache("ddl")
-    for name in glob.glob("**/tmp????????", root_dir=cache, recursive=True):  # tempfile's names
-        path = cache / name
+    for name in glob.glob("**/tmp????????", root_dir=cache(), recursive=True):  # tempfile's names
+        path = cache() / name
         with contextlib.suppress(OSError):  # another kernel was first, or may not write here
             if path.stat().st_mtime < time.time() - LEFT:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-class _Pace:
-    """Stands where pooch would draw a progress bar: gives up on a mirror that only drips."""
-
-    def __init__(self) -> None:
-        self.total, self.had, self.started = 0, 0, time.monotonic()
-
-    def update(self, count: int) -> None:
-        self.had += count
-        seconds = time.monotonic() - self.started
-        if seconds > SECONDS and self.had < SLOWEST * seconds:
-            raise requests.Timeout(f"less than {SLOWEST:,} bytes a second")
-
-    def reset(self) -> None:
-        self.started = time.monotonic()
-
-    def close(self) -> None:
-        pass
 
 
 @checked
@@ -136,24 +133,24 @@ def download(folder: str, name: str, md5: str, mirrors: tuple[str, ...]) -> Path
         DataUnavailableError: If no mirror gives it, or the cache cannot be written.
     """
     pooch.get_logger().setLevel("ERROR")  # its progress lines are not output of a page
-    failures = []
+    place, failures = cache() / folder, []
     for mirror in mirrors:
         try:
             pooch.retrieve(
                 mirror + name,
                 known_hash=f"md5:{md5}",
                 fname=name,
-                path=pooch.os_cache("ddl") / folder,
-                downloader=pooch.HTTPDownloader(timeout=SECONDS, progressbar=_Pace()),  # pyright: ignore[reportArgumentType]
+                path=place,
+                downloader=fetching.fetch,  # pyright: ignore[reportArgumentType]
             )
-            return pooch.os_cache("ddl") / folder / name
+            return place / name
         except (requests.RequestException, ValueError) as error:
-            failures.append(f"  {mirror}: {type(error).__name__}: {error}")
+            failures.append(f"  {mirror}: {fetching.told(error)}")
         except OSError as error:
             raise _not_kept(name, error) from error
     raise DataUnavailableError(
         f"{folder or 'CIFAR-10'}: {name} is neither in DDL_DATA nor in the cache "
-        f"{pooch.os_cache('ddl')}, and no mirror gave it:\n"
+        f"{cache()}, and no mirror gave it:\n"
         + "\n".join(failures)
         + "\nConnect to the network once, or set DDL_DATA to a folder that holds it."
     )
@@ -161,7 +158,7 @@ def download(folder: str, name: str, md5: str, mirrors: tuple[str, ...]) -> Path
 
 def _not_kept(name: str, error: OSError) -> DataUnavailableError:
     return DataUnavailableError(
-        f"{name} cannot be kept in the cache {pooch.os_cache('ddl')}: {error}. "
+        f"{name} cannot be kept in the cache {cache()}: {error}. "
         "Make it writable or make room there, or set DDL_DATA to a folder that holds the file."
     )
 
@@ -173,7 +170,7 @@ def download_cifar10() -> None:
         DataUnavailableError: If no mirror gives it, or the cache cannot be written.
     """
     archive = download("", *CIFAR_ARCHIVE, CIFAR_MIRRORS)
-    folder = pooch.os_cache("ddl") / "cifar-10-batches-py"
+    folder = cache() / "cifar-10-batches-py"
     try:
         folder.mkdir(exist_ok=True)
         with tarfile.open(archive) as tar:

@@ -1,5 +1,7 @@
 """What numbers of sixteen bits and GPUs ask of a formula: room for its terms, and no waiting."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,16 @@ def at_least_float32(x: Tensor) -> Tensor:
     rounded, if at all.
     """
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def near_1(x: Tensor) -> Tensor:
+    """Return numbers times the power of two that brings the largest of them near 1.
+
+    Their squares then neither vanish nor overflow, and ratios keep every digit.
+    """
+    _, exponent = math.frexp(x.abs().max().item())
+    _, smallest = math.frexp(torch.finfo(x.dtype).tiny)
+    return x * 2.0 ** -max(exponent, smallest)
 
 
 def readable(*tensors: Tensor) -> bool:

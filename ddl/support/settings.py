@@ -5,8 +5,10 @@ Three environment variables steer every page: ``DDL_SCALE`` (its size),
 """
 
 import importlib.metadata
+import io
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -100,6 +102,12 @@ def about_this_run() -> None:
         f"This run: {scale()} size on {device_name()}, seed {seed_value()}, "
         f"torch {torch.__version__}"
     )
+
+
+def print_anywhere() -> None:
+    """Let a terminal that lacks a letter print its code: a command does not end at an é."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not in a notebook
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @checked

@@ -115,7 +115,7 @@ class Visit:
             where: The part.
             rules: Options of axe that choose its rules; by default all.
         """
-        self.page.evaluate(AXE.read_text())
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
         result = self.page.evaluate(f"axe.run({where}, {{resultTypes: ['violations'], {rules}}})")
         return [
             f"{fault['id']}: {node['html'][:150]}"

@@ -173,10 +173,11 @@ def test_a_site_opened_from_a_folder_says_what_it_needs(browser) -> None:
 
 def test_a_missing_page_is_answered_kindly(visit, address: str) -> None:
     found = visit()
-    text = (SITE / "404.html").read_text()
+    text = (SITE / "404.html").read_text(encoding="utf-8")
     links = set(re.findall(r'(?:href|src)="([^"#]+)"', text))
     base = re.search(
-        r'rel="canonical" href="\w+://[^/]+(/[^"]*)intro.html"', (SITE / "intro.html").read_text()
+        r'rel="canonical" href="\w+://[^/]+(/[^"]*)intro.html"',
+        (SITE / "intro.html").read_text(encoding="utf-8"),
     )
     assert base is not None
     # Whatever the address that was not found, everything is named from the top.

@@ -27,7 +27,7 @@ def test_a_chapter_is_without_fault(address: str, tmp_path: Path) -> None:
     command += ["--output=json", f"--output-path={report}", "--quiet"]
     environment = {**os.environ, "CHROME_PATH": CHROMIUM, "HOME": str(tmp_path)}
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    result = json.loads(report.read_text())
+    result = json.loads(report.read_text(encoding="utf-8"))
     scores = {name: part["score"] for name, part in result["categories"].items()}
     print("Lighthouse:", scores)
     missed = [

@@ -35,12 +35,12 @@ class Machine:
         subprocess.run([*new, folder / "venv"], check=True, stdout=subprocess.DEVNULL)
         self.python = folder / "venv" / "bin" / "python"
         (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
-        (site / "lent.pth").write_text(f"{lent}\n")
+        (site / "lent.pth").write_text(f"{lent}\n", encoding="utf-8")
         kernel = folder / "jupyter" / "kernels" / "machine"
         kernel.mkdir(parents=True)
         command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = {"argv": command, "display_name": "Machine", "language": "python"}
-        (kernel / "kernel.json").write_text(json.dumps(spec))
+        (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
         self.jupyter_path = kernel.parent.parent
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -57,7 +57,7 @@ class Machine:
             RuntimeError: If it fails, with what it said.
         """
         done = subprocess.run(
-            command, cwd=cwd, env=self.environment(), capture_output=True, text=True
+            command, cwd=cwd, env=self.environment(), capture_output=True, encoding="utf-8"
         )
         if done.returncode:
             raise RuntimeError(f"{command} failed:\n{done.stdout}\n{done.stderr}")

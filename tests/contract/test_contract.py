@@ -35,12 +35,18 @@ def as_executed(slug: str) -> nbformat.NotebookNode:
 
 
 def commit(repository: Path, message: str) -> str:
-    """Commit all there is; return the commit as pip finds it."""
+    """Commit all there is; return the commit as pip finds it: an archive, as GitHub's are."""
     git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@localhost"]
     subprocess.run([*git, "add", "--all"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    return f"git+file://{repository}@{head.stdout.strip()}"
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, encoding="utf-8"
+    )
+    number = head.stdout.strip()
+    archive = repository.parent / f"{number}.zip"
+    zipped = ["archive", "--prefix", f"repository-{number}/", "-o", str(archive), "HEAD"]
+    subprocess.run([*git, *zipped], check=True)
+    return f"file://{archive}"
 
 
 @pytest.fixture(scope="module")
@@ -137,16 +143,22 @@ def test_install_cell_replaces_an_older_commit(
 ) -> None:
     machine, before = ready
     newer = commit(place / "repository", "A newer one of the same version")
+    for gone in ("http://127.0.0.1:9/gone.zip", f"file://{place}/gone.zip"):
+        with pytest.raises(RuntimeError, match="could not be installed; what was there is still"):
+            machine.run(machine.python, "-c", launch.install_code(gone), cwd=place / "empty")
+        machine.run(machine.python, "-c", "import ddl", cwd=place / "empty")
     machine.run(machine.python, "-c", launch.install_code(newer), cwd=place / "empty")
     origin = "from importlib.metadata import distribution as d\nprint(d('ddl').read_text({!r}))"
     here = machine.run(machine.python, "-c", origin.format("direct_url.json"), cwd=place)
-    assert newer.rpartition("@")[2] in here
+    assert launch.commit_of(newer) in here
     after = machine.versions(place / "empty")
     assert {name: after[name] for name in before} == before
 
 
 def test_binder_starts_with_what_the_machine_lends(branch: Path) -> None:
-    environment = yaml.safe_load((branch / ".binder" / "environment.yml").read_text())
+    environment = yaml.safe_load(
+        (branch / ".binder" / "environment.yml").read_text(encoding="utf-8")
+    )
     names = [name.split("=")[0] for name in environment["dependencies"]]
     # Binder has Jupyter of its own.
     assert {CONDA.get(n, n) for n in names} - {"python"} == set(LENT) - {"ipykernel"}
