@@ -17,6 +17,7 @@ from ddl.support.inputs import at_least_1, checked
 from ddl.support.numerics import near_1
 
 
+@checked
 def check_settings(kernel: int, stride: int, padding: int, dilation: int) -> None:
     """Raise a ValueError that names the setting of a convolution that is too small."""
     at_least_1(kernel=kernel, stride=stride, dilation=dilation)

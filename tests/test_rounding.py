@@ -283,7 +283,7 @@ def test_shares_of_energy_do_not_depend_on_the_unit(scale: float) -> None:
 def test_power_of_two_changes_no_digit() -> None:
     images = 5 * randn(3, 1, 8, 8)
     cells = images.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2)).mean((-4, -2))
-    expected = microscopy.flatten(-2).var(-1, correction=0).mean() / images.square().mean()
+    expected = cells.flatten(-2).var(-1, correction=0).mean() / images.square().mean()
     assert checkerboard_share(images, period=2) == expected.item()
 
 
