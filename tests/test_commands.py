@@ -21,11 +21,13 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "web").symlink_to(pages.ROOT / "web")
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(pages.ROOT / name, root)
-    (root / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: page\n")
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: intro\nchapters:\n- file: page\n", encoding="utf-8"
+    )
     (root / "book").mkdir()
     for name in ("conf.py", "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book")
-    (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n")
+    (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n", encoding="utf-8")
     code = new_code_cell(
         "from pathlib import Path\n\nPath('executed').touch()",
         outputs=[new_output("stream", text="words of an earlier run")],
@@ -62,7 +64,7 @@ def test_book_is_built_from_stored_text_with_a_note(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not executed with today's code on this machine: page." in done.stderr
-    page = (html / "page.html").read_text()
+    page = (html / "page.html").read_text(encoding="utf-8")
     assert "words of an earlier run" in page
     assert "admonition attention" in page
     assert "ddl-launch" not in page

@@ -118,7 +118,8 @@ def take_over(path: Path) -> int:
             if not (target := path.parent / other.name).exists():
                 pairs = zip(_claims(path), _claims(other), strict=True)
                 kept = [now | {key: old[key] for key in MEASURED} for now, old in pairs]
-                target.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+                text = json.dumps(kept, indent=1)
+                target.write_text(text, encoding="utf-8", newline="\n")
                 copied += 1
     return copied
 
