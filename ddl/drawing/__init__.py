@@ -1,0 +1,10 @@
+"""Drawings of networks, made from what they compute, and the words for who cannot see them.
+
+`draw` runs a network on an example, takes down its graph (`trace`), lays it out and shows it.
+`words` says the same in a few sentences: the alt text of the figure.
+"""
+
+from ddl.drawing.pictures import draw, words
+from ddl.drawing.tracing import Box, Network, sketch, trace
+
+__all__ = ["Box", "Network", "draw", "sketch", "trace", "words"]

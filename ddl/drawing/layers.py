@@ -1,0 +1,232 @@
+"""Where the boxes of a drawing stand, and which way its arrows take.
+
+Boxes stand in layers, each after all that it reads (Sugiyama, Tagawa and Toda, Methods for
+Visual Understanding of Hierarchical System Structures, 1981). A long arrow has a lane in each
+layer that it passes, and a lane takes room as a box does: so no arrow crosses a box.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from ddl.drawing.layout import BEND, Arrow, Layout, Point, Size
+
+LANE = 0.16  # inches: room across for an arrow that passes
+BETWEEN = 0.2  # inches between neighbours of a layer
+
+
+def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, float]) -> Layout:
+    """Lay boxes out in layers.
+
+    Args:
+        sizes: Extents of the boxes, along and across.
+        arrows: Pairs of names, start and end. Those that lead back stay as they are.
+        gaps: Least room behind a box, for what is written there.
+    """
+    turned = _backward(sizes, arrows)
+    forward = list(dict.fromkeys((b, a) if (a, b) in turned else (a, b) for a, b in arrows))
+    layer = _layers(sizes, forward)
+    lanes = {
+        (a, b): [a, *(f"{a} > {b} @ {k}" for k in range(layer[a] + 1, layer[b])), b]
+        for a, b in forward
+    }
+    room = {name: size[1] for name, size in sizes.items()}
+    rows: list[list[str]] = [[] for _ in range(max(layer.values()) + 1)]
+    for (a, _), chain in lanes.items():  # lanes first: skips run above
+        for k, lane in enumerate(chain[1:-1], start=layer[a] + 1):
+            rows[k].append(lane)
+            room[lane] = LANE
+    for name in sizes:
+        rows[layer[name]].append(name)
+    links = [pair for chain in lanes.values() for pair in zip(chain, chain[1:], strict=False)]
+    rows = _ordered(rows, links)
+    across = _across(rows, links, room, set(sizes))
+    starts, ends, at = [], [], 0.0
+    for k, row in enumerate(rows):
+        boxes = [name for name in row if name in sizes]
+        starts.append(at)
+        ends.append(at + max(sizes[name][0] for name in boxes))
+        crossing = max((abs(across[a] - across[b]) for a, b in links if a in row), default=0)
+        wanted = max(gaps.get(name, 0) for name in boxes)
+        at = ends[-1] + max(wanted, 0.24 + 0.1 * min(crossing, 2))
+    places = {
+        name: ((starts[layer[name]] + ends[layer[name]]) / 2, across[name]) for name in sizes
+    }
+    spans = [(starts[k], ends[k], row) for k, row in enumerate(rows)]
+    ways = {}
+    for a, b in arrows:
+        back = (a, b) in turned
+        first, last = (b, a) if back else (a, b)
+        shift = 0.13 if back and (first, last) in arrows else -0.13 if (b, a) in turned else 0.0
+        way = _way(lanes[first, last], spans[layer[first] : layer[last] + 1], places, across,
+                   sizes, room, shift)  # fmt: skip
+        ways[a, b] = _reversed(way) if back else way
+    notes = {}
+    for name in sizes:
+        behind = next(iter(starts[layer[name] + 1 :]), ends[-1])
+        notes[name] = ((ends[layer[name]] + behind) / 2, across[name])
+    edges = [across[name] + side * room[name] / 2 for name in across for side in (-1, 1)]
+    extent = (ends[-1], max(edges) - min(edges))
+    return Layout(dict(sizes), places, ways, notes, extent).moved(0, -min(edges))
+
+
+def _backward(sizes: Mapping[str, Size], arrows: list[Arrow]) -> set[Arrow]:
+    """Return the arrows that close a loop."""
+    found, path, done = set(), [], set()
+
+    def visit(name: str) -> None:
+        path.append(name)
+        for a, b in arrows:
+            if a == name and b in path:
+                found.add((a, b))
+            elif a == name and b not in done:
+                visit(b)
+        done.add(path.pop())
+
+    for name in sizes:
+        if name not in done:
+            visit(name)
+    return found
+
+
+def _layers(sizes: Mapping[str, Size], arrows: list[Arrow]) -> dict[str, int]:
+    """Return the number of each box's layer: its longest way from an input, or just before use."""
+    layer = dict.fromkeys(sizes, 0)
+    for _ in sizes:
+        for a, b in arrows:
+            layer[b] = max(layer[b], layer[a] + 1)
+    for name in sizes:
+        after = [layer[b] for a, b in arrows if a == name]
+        if after and name not in {b for _, b in arrows}:
+            layer[name] = min(after) - 1
+    return layer
+
+
+def _ordered(rows: list[list[str]], links: list[Arrow]) -> list[list[str]]:
+    """Return the rows in an order with few crossings: each stands at its neighbours' mean."""
+    best, least = rows, _crossings(rows, links)
+    for sweep in range(12):
+        rows = [list(row) for row in rows]
+        down = sweep % 2 == 0
+        for k in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
+            place = {name: i for i, name in enumerate(rows[k - 1 if down else k + 1])}
+            near: dict[str, list[int]] = {name: [] for name in rows[k]}
+            for a, b in links:
+                start, end = (a, b) if down else (b, a)
+                if end in near and start in place:
+                    near[end].append(place[start])
+            own = {name: i for i, name in enumerate(rows[k])}
+            rows[k].sort(key=lambda n: float(np.mean(near[n])) if near[n] else own[n])  # noqa: B023
+        if (found := _crossings(rows, links)) < least:
+            best, least = rows, found
+    return best
+
+
+def _crossings(rows: list[list[str]], links: list[Arrow]) -> int:
+    place = {name: i for row in rows for i, name in enumerate(row)}
+    level = {name: k for k, row in enumerate(rows) for name in row}
+    count = 0
+    for k in range(len(rows)):
+        pairs = [(place[a], place[b]) for a, b in links if level[a] == k]
+        count += sum((a - c) * (b - d) < 0 for a, b in pairs for c, d in pairs) // 2
+    return count
+
+
+def _across(
+    rows: list[list[str]], links: list[Arrow], room: Mapping[str, float], boxes: set[str]
+) -> dict[str, float]:
+    """Return positions across the flow: near the neighbours', with room for each.
+
+    What leads from box to box shall be straight, and so shall a lane.
+    """
+    across = {}
+    for row in rows:
+        steps = np.cumsum([room[name] + BETWEEN for name in row])
+        across |= {n: s - room[n] / 2 - steps[-1] / 2 for n, s in zip(row, steps, strict=True)}
+    near: dict[str, list[tuple[str, float]]] = {name: [] for name in across}
+    for a, b in links:
+        weight = 8.0 if {a, b} <= boxes else 1.0 if not {a, b} & boxes else 0.1
+        near[a].append((b, weight))
+        near[b].append((a, weight))
+    for sweep in range(60):
+        for row in rows if sweep % 2 == 0 else rows[::-1]:
+            wished = [
+                sum(across[n] * w for n, w in near[name]) / sum(w for _, w in near[name])
+                if near[name]
+                else across[name]
+                for name in row
+            ]
+            weights = [sum(w for _, w in near[name]) or 1.0 for name in row]
+            offsets = np.cumsum([0] + [
+                (room[a] + room[b]) / 2 + BETWEEN for a, b in zip(row, row[1:], strict=False)
+            ])  # fmt: skip
+            found = _rising(np.array(wished) - offsets, weights) + offsets
+            across |= dict(zip(row, found.tolist(), strict=True))
+    return across
+
+
+def _rising(values: np.ndarray, weights: list[float]) -> np.ndarray:
+    """Return the nearest numbers that do not fall: neighbours that do are pooled."""
+    pools: list[tuple[float, float, int]] = []  # mean, weight, length
+    for value, weight in zip(values.tolist(), weights, strict=True):
+        pools.append((value, weight, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (m, v, i), (n, w, j) = pools[-2:]
+            pools[-2:] = [((m * v + n * w) / (v + w), v + w, i + j)]
+    return np.concatenate([np.full(length, mean) for mean, _, length in pools])
+
+
+def _way(
+    chain: list[str],
+    spans: list[tuple[float, float, list[str]]],
+    places: Mapping[str, Point],
+    across: Mapping[str, float],
+    sizes: Mapping[str, Size],
+    room: Mapping[str, float],
+    shift: float,
+) -> list[tuple[float, float, str]]:
+    """Return the way of an arrow: out at a side where the lane is free to reach, else in front."""
+    first, last = chain[0], chain[-1]
+    (a, y), (b, z) = places[first], places[last]
+
+    def beside(name: str, lane: str, row: list[str]) -> float:
+        """Return which side of a box its lane can be reached from: 1, -1, or 0 for neither."""
+        low, high = sorted((across[name], across[lane]))
+        free = all(
+            across[n] + room[n] / 2 < low or across[n] - room[n] / 2 > high - 1e-6
+            for n in row
+            if n != name
+        )
+        far = abs(across[lane] - across[name]) > sizes[name][1] / 2 + BEND / 2
+        return np.sign(across[lane] - across[name]) if free and far else 0
+
+    def out(name: str, lane: str, span: tuple[float, float, list[str]]) -> Iterator[tuple]:
+        """Yield the points from a box to where its lane leaves the layer."""
+        at, middle = places[name]
+        if side := beside(name, lane, span[2]):
+            yield at, middle + side * sizes[name][1] / 2, "line"
+            yield at, across[lane], "corner"
+        else:
+            forward = 1 if name == first else -1
+            yield at + forward * sizes[name][0] / 2, middle + shift, "line"
+
+    if len(chain) == 2:
+        start = (a + sizes[first][0] / 2, y + shift, "line")
+        turns = [(spans[0][1], y + shift, "line"), (spans[1][0], z + shift, "curve")]
+        return [start, *turns, (b - sizes[last][0] / 2, z + shift, "line")]
+    way = list(out(first, chain[1], spans[0]))
+    way.append((spans[0][1], way[-1][1], "line"))
+    for lane, (begin, end, _) in zip(chain[1:-1], spans[1:-1], strict=True):
+        way += [(begin, across[lane], "curve"), (end, across[lane], "line")]
+    home = list(out(last, chain[-2], spans[-1]))[::-1]
+    way.append((spans[-1][0], home[0][1], "curve"))
+    return [*way, *home]
+
+
+def _reversed(way: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    kinds = ["line", *(kind for _, _, kind in way[:0:-1])]
+    corner = [kind == "corner" for _, _, kind in way[::-1]]
+    return [
+        (x, y, "corner" if turns else "line" if kind == "corner" else kind)
+        for (x, y, _), kind, turns in zip(way[::-1], kinds, corner, strict=True)
+    ]
