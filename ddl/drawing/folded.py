@@ -53,15 +53,11 @@ def folded(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, fl
             ways[a, b] = [(height, out, "line"), (height, into, "line")]
     for k, (a, b) in enumerate(zip(path, path[1:], strict=False)):
         ways[a, b] = _step(a, b, k - turn, places, sizes)
-    notes = {}
-    for k, name in enumerate(path):
-        y, x = places[name]
-        behind = (sizes[name][0] / 2 + 0.12) * (1 if k < turn else -1)
-        notes[name] = (y + behind, x) if k != turn else (y - 0.1, x + sizes[name][1] / 2)
     tops = [along[name] - sizes[name][0] / 2 for name in path]
     bottom = along[path[turn]] + sizes[path[turn]][0] / 2
-    extent = (bottom - min(tops), sum(wide) + 2 * APART)
-    return Layout(dict(sizes), places, ways, notes, extent).moved(-min(tops), 0)
+    written = 0.7 if any(gaps.values()) else 0.0  # beside the right side's arrows
+    extent = (bottom - min(tops), max(sum(wide) + 2 * APART, columns[2] + written))
+    return Layout(dict(sizes), places, ways, extent).moved(-min(tops), 0)
 
 
 def _longest(sizes: Mapping[str, Size], arrows: list[Arrow]) -> list[str]:

@@ -21,12 +21,23 @@ OPERATIONS = {
     "unbind": "split", "neg": "× −1", "square": "square",
 }  # fmt: skip
 ACTIVATIONS = {"ReLU", "SiLU", "GELU", "LeakyReLU", "leaky ReLU", "sigmoid", "tanh", "softmax"}
-SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "pow": "^", "cat": "cat", "stack": "stack"}
+SIGNS = {
+    "rsub": "−",
+    "rdiv": "÷",
+    "rpow": "^",
+    "add": "+",
+    "sub": "−",
+    "mul": "×",
+    "div": "÷",
+    "pow": "^",
+    "cat": "cat",
+    "stack": "stack",
+}
 JOINS = {"+": "plus", "−": "minus", "×": "times", "÷": "over", "cat": "concatenation"}
 ALIASES = {
     "truediv": "div", "true_divide": "div", "multiply": "mul", "divide": "div", "subtract": "sub",
-    "iadd": "add", "isub": "sub", "imul": "mul", "rmul": "mul", "radd": "add", "rsub": "sub",
-    "concat": "cat", "concatenate": "cat", "bmm": "matmul",
+    "iadd": "add", "isub": "sub", "imul": "mul", "rmul": "mul", "radd": "add",
+    "rtruediv": "rdiv", "concat": "cat", "concatenate": "cat", "bmm": "matmul",
 }  # fmt: skip
 # Operations that move numbers and change none.
 MOVES = {
@@ -58,6 +69,7 @@ def of_call(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tup
     if name in SIGNS and all(isinstance(each, Tensor) for each in operands):
         return (SIGNS[name],), "join"
     if name in SIGNS and len(operands) == 2:
+        operands = operands[::-1] if name.startswith("r") else operands
         left, right = ("" if isinstance(o, Tensor) else f"{o:.4g} " for o in operands)
         return (f"{left}{SIGNS[name]} {right}".strip(),), "layer"
     text = OPERATIONS.get(name, name.replace("_", " "))

@@ -5,6 +5,7 @@ Visual Understanding of Hierarchical System Structures, 1981). A long arrow has 
 layer that it passes, and a lane takes room as a box does: so no arrow crosses a box.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -23,6 +24,7 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
         arrows: Pairs of names, start and end. Those that lead back stay as they are.
         gaps: Least room behind a box, for what is written there.
     """
+    round_ = {name for name, (along, wide) in sizes.items() if along == wide}
     turned = _backward(sizes, arrows)
     forward = list(dict.fromkeys((b, a) if (a, b) in turned else (a, b) for a, b in arrows))
     layer = _layers(sizes, forward)
@@ -41,6 +43,7 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
     links = [pair for chain in lanes.values() for pair in zip(chain, chain[1:], strict=False)]
     rows = _ordered(rows, links)
     across = _across(rows, links, room, set(sizes))
+    _straighten([chain[1:-1] for chain in lanes.values() if len(chain) > 3], rows, across, room)
     starts, ends, at = [], [], 0.0
     for k, row in enumerate(rows):
         boxes = [name for name in row if name in sizes]
@@ -49,9 +52,7 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
         crossing = max((abs(across[a] - across[b]) for a, b in links if a in row), default=0)
         wanted = max(gaps.get(name, 0) for name in boxes)
         at = ends[-1] + max(wanted, 0.24 + 0.1 * min(crossing, 2))
-    places = {
-        name: ((starts[layer[name]] + ends[layer[name]]) / 2, across[name]) for name in sizes
-    }
+    places = {name: ((starts[layer[name]] + ends[layer[name]]) / 2, across[name]) for name in sizes}
     spans = [(starts[k], ends[k], row) for k, row in enumerate(rows)]
     ways = {}
     for a, b in arrows:
@@ -59,15 +60,11 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
         first, last = (b, a) if back else (a, b)
         shift = 0.13 if back and (first, last) in arrows else -0.13 if (b, a) in turned else 0.0
         way = _way(lanes[first, last], spans[layer[first] : layer[last] + 1], places, across,
-                   sizes, room, shift)  # fmt: skip
+                   sizes, room, shift, round_)  # fmt: skip
         ways[a, b] = _reversed(way) if back else way
-    notes = {}
-    for name in sizes:
-        behind = next(iter(starts[layer[name] + 1 :]), ends[-1])
-        notes[name] = ((ends[layer[name]] + behind) / 2, across[name])
     edges = [across[name] + side * room[name] / 2 for name in across for side in (-1, 1)]
     extent = (ends[-1], max(edges) - min(edges))
-    return Layout(dict(sizes), places, ways, notes, extent).moved(0, -min(edges))
+    return Layout(dict(sizes), places, ways, extent).moved(0, -min(edges))
 
 
 def _backward(sizes: Mapping[str, Size], arrows: list[Arrow]) -> set[Arrow]:
@@ -137,7 +134,7 @@ def _across(
 ) -> dict[str, float]:
     """Return positions across the flow: near the neighbours', with room for each.
 
-    What leads from box to box shall be straight, and so shall a lane.
+    What leads from box to box shall be straight, and lanes give way to that.
     """
     across = {}
     for row in rows:
@@ -145,7 +142,7 @@ def _across(
         across |= {n: s - room[n] / 2 - steps[-1] / 2 for n, s in zip(row, steps, strict=True)}
     near: dict[str, list[tuple[str, float]]] = {name: [] for name in across}
     for a, b in links:
-        weight = 8.0 if {a, b} <= boxes else 1.0 if not {a, b} & boxes else 0.1
+        weight = 1.0 if {a, b} <= boxes else 1e-3 if a in boxes or b in boxes else 1e-2
         near[a].append((b, weight))
         near[b].append((a, weight))
     for sweep in range(60):
@@ -163,6 +160,26 @@ def _across(
             found = _rising(np.array(wished) - offsets, weights) + offsets
             across |= dict(zip(row, found.tolist(), strict=True))
     return across
+
+
+def _straighten(
+    lanes: list[list[str]], rows: list[list[str]], across: dict[str, float], room: dict[str, float]
+) -> None:
+    """Move each lane onto one line where there is room for it, the outermost first."""
+    row_of = {name: row for row in rows for name in row}
+    middle = float(np.mean(list(across.values())))
+    places = {lane[0]: [across[name] for name in lane] for lane in lanes}
+    for lane in sorted(lanes, key=lambda lane: -max(abs(p - middle) for p in places[lane[0]])):
+        for place in sorted(places[lane[0]], key=lambda p: -abs(p - middle)):
+            if all(
+                abs(across[other] - place) >= (room[name] + room[other]) / 2 + BETWEEN / 4
+                and (across[other] - place) * (across[other] - across[name]) > 0
+                for name in lane
+                for other in row_of[name]
+                if other != name
+            ):
+                across |= dict.fromkeys(lane, place)
+                break
 
 
 def _rising(values: np.ndarray, weights: list[float]) -> np.ndarray:
@@ -184,6 +201,7 @@ def _way(
     sizes: Mapping[str, Size],
     room: Mapping[str, float],
     shift: float,
+    round_: set[str],
 ) -> list[tuple[float, float, str]]:
     """Return the way of an arrow: out at a side where the lane is free to reach, else in front."""
     first, last = chain[0], chain[-1]
@@ -202,13 +220,15 @@ def _way(
 
     def out(name: str, lane: str, span: tuple[float, float, list[str]]) -> Iterator[tuple]:
         """Yield the points from a box to where its lane leaves the layer."""
-        at, middle = places[name]
+        (at, middle), (long, wide) = places[name], sizes[name]
+        forward = 1 if name == first else -1
         if side := beside(name, lane, span[2]):
-            yield at, middle + side * sizes[name][1] / 2, "line"
-            yield at, across[lane], "corner"
+            step = min(0.09, long / 3)  # what comes and what goes at one side stay apart
+            edge = math.sqrt(wide**2 / 4 - step**2) if name in round_ else wide / 2
+            yield at + forward * step, middle + side * edge, "line"
+            yield at + forward * step, across[lane], "corner"
         else:
-            forward = 1 if name == first else -1
-            yield at + forward * sizes[name][0] / 2, middle + shift, "line"
+            yield at + forward * long / 2, middle + shift, "line"
 
     if len(chain) == 2:
         start = (a + sizes[first][0] / 2, y + shift, "line")

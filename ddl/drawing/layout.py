@@ -22,15 +22,20 @@ class Layout:
         ways: For each arrow its points, with what leads there: ``"line"``, straight, or
             ``"curve"``, an S that leaves and arrives along the flow. A ``"corner"`` is a
             straight line to a point that is rounded off.
-        notes: Where the shape of what a box returns is written.
         extent: Of the whole, from (0, 0) on.
     """
 
     sizes: dict[str, Size]
     places: dict[str, Point]
     ways: dict[Arrow, Way]
-    notes: dict[str, Point]
     extent: Size
+
+    def __post_init__(self) -> None:
+        """Drop steps of no length, which point nowhere."""
+        for way in self.ways.values():
+            for k in range(len(way) - 1, 0, -1):
+                if max(abs(way[k][0] - way[k - 1][0]), abs(way[k][1] - way[k - 1][1])) < 1e-6:
+                    way[k - 1 : k + 1] = [(*way[k][:2], way[k - 1][2])]
 
     def moved(self, along: float, across: float) -> "Layout":
         """Return the layout, moved."""
@@ -42,6 +47,5 @@ class Layout:
             self.sizes,
             {name: to(place) for name, place in self.places.items()},
             {a: [(*to((x, y)), kind) for x, y, kind in way] for a, way in self.ways.items()},
-            {name: to(note) for name, note in self.notes.items()},
             self.extent,
         )

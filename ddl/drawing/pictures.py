@@ -19,15 +19,15 @@ from ddl.inputs import guard
 from ddl.drawing.labels import ACTIVATIONS, MOVES
 from ddl.drawing.folded import folded
 from ddl.drawing.layers import layered
-from ddl.drawing.layout import BEND, Layout
+from ddl.drawing.layout import BEND, Layout, Way
 from ddl.plotting import COLORS, WIDTH
-from ddl.drawing.telling import told, written
+from ddl.drawing.telling import skips, told, written
 from ddl.drawing.tracing import Box, Network, Shape, Whole, readers, trace
 
 Direction = Literal["right", "down", "U"]
 Drawn = Callable[..., Any] | Network
 POINTS = 8.5  # of the font; a line is LINE inches high
-LINE = 0.155
+LINE = 0.142
 WAYS = {
     "right": "From left to right",
     "down": "From top to bottom",
@@ -183,34 +183,16 @@ def _repeats_folded(graph: Network) -> Network:
     for run in runs:
         first, *others = run or [""]
         for name in others[::-1] if len(others) >= 2 else ():
-            text = (*graph[name].text[: len(graph[first].text)], f"{len(run)} in a row")
+            text = (*graph[name].text[: len(graph[first].text)], f"× {len(run)}")
             (read,) = graph[name].reads
-            _without(graph, name, text if name == others[0] else graph[read].text, graph[read].shape)
+            _without(
+                graph, name, text if name == others[0] else graph[read].text, graph[read].shape
+            )
     return graph
 
 
 def _arrows(graph: Network) -> list[tuple[str, str]]:
     return [(read, name) for name, box in graph.items() for read in box.reads]
-
-
-def _skips(graph: Network) -> set[tuple[str, str]]:
-    """Return the arrows beside which there is a longer way."""
-    after = readers(graph)
-
-    def reach(start: str) -> set[str]:
-        found, todo = set(), [start]
-        while todo:
-            for name in after[todo.pop()]:
-                if name not in found:
-                    found.add(name)
-                    todo.append(name)
-        return found
-
-    return {
-        (a, b)
-        for a, b in _arrows(graph)
-        if a not in reach(b) and any(b in reach(c) for c in after[a] if c != b)
-    }
 
 
 def _plan(graph: Network, direction: Direction, shapes: bool, to_scale: bool) -> Layout:
@@ -220,12 +202,12 @@ def _plan(graph: Network, direction: Direction, shapes: bool, to_scale: bool) ->
     for name, box in graph.items():
         wide, high = _extent(box)
         along, across = (wide, high) if direction == "right" else (high, wide)
-        if to_scale and box.shape and box.kind == "layer":
+        if to_scale and box.shape and (box.kind == "layer" or not box.reads):
             across = max(across, 2.2 * np.log2(np.prod(box.shape) + 1) / np.log2(largest + 1))
         sizes[name] = (along, across)
     gaps: dict[str, float] = {}
     for name, text in _shape_texts(graph).items() if shapes else ():
-        gaps[name] = _width(text, 7) + 0.2 if direction == "right" else 0.34
+        gaps[name] = _width(text, 7) + 0.2 if direction == "right" else 0.28
     arrange = folded if direction == "U" else layered
     return arrange(sizes, _arrows(graph), gaps)
 
@@ -270,11 +252,14 @@ def _paint(
         x, y = _turned((along, across), direction)
         return x + corner[0], y + corner[1]
 
-    skips = _skips(graph)
-    for (start, end), way in plan.ways.items():
-        color = COLORS[1] if (start, end) in skips else "0.25"
-        points = [(*at(along, across), kind) for along, across, kind in way]
-        path = _path(points, direction)
+    skipping = skips(graph)
+    ways = {
+        arrow: [(*at(along, across), kind) for along, across, kind in way]
+        for arrow, way in plan.ways.items()
+    }
+    for (start, end), way in ways.items():
+        color = COLORS[1] if (start, end) in skipping else "0.25"
+        path = _path(way, direction)
         arrow = FancyArrowPatch(
             path=path, arrowstyle="-|>", mutation_scale=8, color=color, linewidth=1.2
         )
@@ -292,7 +277,10 @@ def _paint(
         ground = "#dcecf7" if box.learns else "white" if box.kind == "join" else "#f1f1f1"
         edge = COLORS[0] if box.learns else "0.45"
         plain = box.kind in ("end", "source")
-        patch.set(facecolor="white" if plain else ground, edgecolor="none" if plain else edge)
+        bare = (wide, high) == _extent(box)  # a text, unless it is drawn to scale
+        patch.set(
+            facecolor="white" if plain else ground, edgecolor="none" if plain and bare else edge
+        )
         patch.set(gid=f"box {name}", zorder=2)
         axes.add_patch(patch)
         size = 7 if box.kind == "join" and len(box.text[0]) > 1 else POINTS
@@ -302,19 +290,40 @@ def _paint(
             axes.text(x, height, line, ha="center", va="center_baseline" if 0 else "center",
                       fontsize=size, fontstyle=style, color="black", zorder=3)  # fmt: skip
     for name, text in _shape_texts(graph).items() if shapes else ():
-        way = next(way for (start, _), way in plan.ways.items() if start == name)
-        x, y = at(*plan.notes[name])
-        below = direction == "right"
+        found = [way for (start, _), way in ways.items() if start == name]
+        x, y, align = _note(found, direction)
         axes.text(
-            *(x, y - 0.09) if below else (x + 0.06, y),
-            text,
-            ha="center" if below else "left",
-            va="center",
-            fontsize=7,
-            color="0.35",
-            zorder=4,
-            gid=f"shape {name}",
+            *(x, y, text), ha=align, va="center", fontsize=7, color="0.35", gid=f"shape {name}"
         )
+
+
+def _note(ways: list[Way], direction: Direction) -> tuple[float, float, str]:
+    """Return where a shape is written, and on which side of that it begins.
+
+    That is behind the box where one arrow leaves; of several, which part there, where one
+    arrives. It stands beside the arrow, where that does not bend to.
+    """
+    if len(ways) == 1:
+        way, away = ways[0], 0.06
+    else:
+        straight = [way for way in ways if len(way) < 3 or way[-2][2] != "corner"]
+        way, away = (straight or ways)[0][::-1], 0.14
+    (x, y, _), (a, b, _) = way[:2]
+    bend = next((p[0] - x for p in way if abs(p[0] - x) > 1e-3), 0.0)
+    sink = next((p[1] - y for p in way if abs(p[1] - y) > 1e-3), 0.0)
+    if abs(a - x) > abs(b - y) if direction == "U" else direction == "right":
+        below = sink < -1e-3 and direction == "right"
+        return (
+            x + away * np.sign(a - x),
+            y + (0.09 if below else -0.08),
+            "left" if a > x else "right",
+        )
+    left = bend > 1e-3 and direction == "down"
+    return (
+        x - 0.05 if left else x + 0.05,
+        y + (away + 0.06) * np.sign(b - y),
+        "right" if left else "left",
+    )
 
 
 def _path(points: list[tuple[float, float, str]], direction: Direction) -> Path:

@@ -22,20 +22,39 @@ def told(graph: Network, shapes: bool = False) -> str:
         phrase = _phrase(graph[name])
         count[phrase] += 1
         called[name] = f"{phrase} {count[phrase]}" if alike[phrase] > 1 else phrase
-    sentences = []
+    beside, sentences = skips(graph), []
     for name in meets:
         ways = []
         for follower in after[name]:
-            passed, read = [], name
-            while follower not in called:
-                passed.append(_phrase(graph[follower]))
-                read, (follower,) = follower, after[follower]
-            shape = graph[follower].reads[read]
-            size = f" as {written(shape)}" if shapes and shape else ""
-            ways.append(f"{'through ' * bool(passed)}{listed(passed)} to {called[follower]}{size}")
+            passed, read, end = [], name, follower
+            while end not in called:
+                passed.append(_phrase(graph[end]))
+                read, (end,) = end, after[end]
+            through = f"through {_listed(passed)} " if passed else ""
+            skip = "by a skip " if (name, follower) in beside and not passed else ""
+            shape = graph[end].reads[read]
+            size = f", as {written(shape)}" if shapes and shape else ""
+            ways.append(f"{through}{skip}to {called[end]}{size}")
         if ways:
-            sentences.append(f"{called[name]} leads {', and '.join(map(str.strip, ways))}.")
-    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
+            sentences.append(f"From {called[name]} {'; '.join(ways)}.")
+    return " ".join(sentences)
+
+
+def skips(graph: Network) -> set[tuple[str, str]]:
+    """Return the arrows beside which there is a longer way."""
+    after = readers(graph)
+
+    def reached(start: str, end: str, without: str) -> bool:
+        seen, waiting = {without}, [start]
+        while waiting and end not in seen:
+            name = waiting.pop()
+            waiting += [] if name in seen else after[name]
+            seen.add(name)
+        return end in seen
+
+    return {
+        (a, b) for a in graph for b in after[a] if any(reached(c, b, a) for c in after[a] if c != b)
+    }
 
 
 def written(shape: tuple[int, ...]) -> str:
@@ -43,8 +62,7 @@ def written(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape[1:] or shape)) or "a number"
 
 
-def listed(parts: list[str]) -> str:
-    """Return parts as a list in a sentence."""
+def _listed(parts: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 

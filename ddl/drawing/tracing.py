@@ -84,6 +84,7 @@ class _Call:
     text: tuple[str, ...]
     kind: str = "layer"
     learns: bool = False
+    own: bool = False  # whether it is a module that torch does not have
     reads: dict["_Call", Shape] = field(default_factory=dict)
     shapes: list[Shape] = field(default_factory=list)
 
@@ -128,7 +129,10 @@ class _Recorder(TorchFunctionMode):
         if closed and not isinstance(module, nn.Identity):
             name = self.names.get(id(module), type(module).__name__.lower())
             learns = any(True for _ in module.parameters())
-            call = self.call(name, of_module(module, name), learns=learns)
+            own = (
+                not type(module).__module__.startswith("torch.nn") or type(module) is nn.Sequential
+            )
+            call = self.call(name, of_module(module, name), learns=learns, own=own)
             self.runs.setdefault(id(module), []).append(call)
             self.kept.append(module)
         self.scopes = [*self.scopes, (module, call)]
@@ -286,7 +290,7 @@ def _needed(calls: list[_Call], outputs: int) -> Network:
         names[call] = call.name if number == 1 else f"{call.name}_{number}"
     return {
         name: Box(
-            call.text,
+            (*call.text, *_channels(call)),
             call.kind,
             {names[read]: shape for read, shape in call.reads.items()},
             call.shapes[0] if len(set(call.shapes)) == 1 else None,
@@ -294,6 +298,14 @@ def _needed(calls: list[_Call], outputs: int) -> Network:
         )
         for call, name in names.items()
     }
+
+
+def _channels(call: _Call) -> list[str]:
+    """Return how many channels, or features, a module of our own reads and returns."""
+    shapes = [*call.reads.values(), *call.shapes]
+    if not call.own or len(call.reads) != 1 or len(call.shapes) != 1 or len(shapes[0]) < 2:
+        return []
+    return [" → ".join(str(shape[1 if len(shape) == 4 else -1]) for shape in shapes)]
 
 
 def _inputs(network: Callable[..., Any], arguments: tuple[Any, ...]) -> list[tuple[str, Tensor]]:
