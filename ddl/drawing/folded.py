@@ -4,6 +4,7 @@ The longest path is folded, so that both ends of each skip stand at the same hei
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from ddl.drawing.layout import Arrow, Layout, Point, Size, Way
 
@@ -29,7 +30,7 @@ def folded(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, fl
              number.get(b, -1) != number[a] + 1]  # fmt: skip
     skips.sort(key=lambda skip: number[skip[0]])
     ends = [(number[skip[0]], number[skip[-1]]) for skip in skips]
-    nested = all(a < c and d < b for (a, b), (c, d) in zip(ends, ends[1:], strict=False))
+    nested = all(a < c and d < b for (a, b), (c, d) in pairwise(ends))
     passed = {name for skip in skips for name in skip}
     if not nested or not set(sizes) <= passed | set(path):
         raise ValueError("direction 'U' needs one path and skips within each other, got others")
@@ -48,10 +49,10 @@ def folded(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, fl
         height, (start, end) = along[skip[0]], (columns[0], columns[2])
         for k, name in enumerate(skip[1:-1], start=1):
             places[name] = (height, start + (end - start) * k / (len(skip) - 1))
-        for a, b in zip(skip, skip[1:], strict=False):
+        for a, b in pairwise(skip):
             out, into = places[a][1] + sizes[a][1] / 2, places[b][1] - sizes[b][1] / 2
             ways[a, b] = [(height, out, "line"), (height, into, "line")]
-    for k, (a, b) in enumerate(zip(path, path[1:], strict=False)):
+    for k, (a, b) in enumerate(pairwise(path)):
         ways[a, b] = _step(a, b, k - turn, places, sizes)
     tops = [along[name] - sizes[name][0] / 2 for name in path]
     bottom = along[path[turn]] + sizes[path[turn]][0] / 2

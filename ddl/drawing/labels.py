@@ -17,8 +17,8 @@ LAYERS = {
 }  # fmt: skip
 OPERATIONS = {
     "relu": "ReLU", "silu": "SiLU", "gelu": "GELU", "leaky_relu": "leaky ReLU",
-    "max_pool2d": "max pool", "avg_pool2d": "average pool", "interpolate": "resize", "getitem": "slice", "chunk": "split",
-    "unbind": "split", "neg": "× −1", "square": "square",
+    "max_pool2d": "max pool", "avg_pool2d": "average pool", "interpolate": "resize",
+    "getitem": "slice", "chunk": "split", "unbind": "split", "neg": "× −1",
 }  # fmt: skip
 ACTIVATIONS = {"ReLU", "SiLU", "GELU", "LeakyReLU", "leaky ReLU", "sigmoid", "tanh", "softmax"}
 SIGNS = {
@@ -56,7 +56,7 @@ BESIDE = {"cat", "stack", "pad"}
 
 def operation(function: Any) -> str:
     """Return the short name of a function of torch: ``add`` for ``Tensor.__iadd__``."""
-    name = function.__name__
+    name: str = function.__name__
     if name == "__get__":  # a property
         name = function.__self__.__name__
     name = name.strip("_")
@@ -78,7 +78,7 @@ def of_call(name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tup
         text += f" {_size(settings.get(1, settings.get('kernel_size')), 2)}"
     if scale := settings.get("scale_factor"):
         text += f" ×{scale:g}" if isinstance(scale, int | float) else ""
-    return (text,), "layer"
+    return (text,), "move" if name in MOVES else "layer"
 
 
 def of_module(module: nn.Module, path: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ layer that it passes, and a lane takes room as a box does: so no arrow crosses a
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,12 +41,12 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
             room[lane] = LANE
     for name in sizes:
         rows[layer[name]].append(name)
-    links = [pair for chain in lanes.values() for pair in zip(chain, chain[1:], strict=False)]
+    links = [pair for chain in lanes.values() for pair in pairwise(chain)]
     rows = _ordered(rows, links)
     across = _across(rows, links, room, set(sizes))
     _straighten([chain[1:-1] for chain in lanes.values() if len(chain) > 3], rows, across, room)
     starts, ends, at = [], [], 0.0
-    for k, row in enumerate(rows):
+    for row in rows:
         boxes = [name for name in row if name in sizes]
         starts.append(at)
         ends.append(at + max(sizes[name][0] for name in boxes))
@@ -113,7 +114,7 @@ def _ordered(rows: list[list[str]], links: list[Arrow]) -> list[list[str]]:
                 if end in near and start in place:
                     near[end].append(place[start])
             own = {name: i for i, name in enumerate(rows[k])}
-            rows[k].sort(key=lambda n: float(np.mean(near[n])) if near[n] else own[n])  # noqa: B023
+            rows[k].sort(key=lambda n: float(np.mean(near[n])) if near[n] else own[n])
         if (found := _crossings(rows, links)) < least:
             best, least = rows, found
     return best
@@ -155,7 +156,7 @@ def _across(
             ]
             weights = [sum(w for _, w in near[name]) or 1.0 for name in row]
             offsets = np.cumsum([0] + [
-                (room[a] + room[b]) / 2 + BETWEEN for a, b in zip(row, row[1:], strict=False)
+                (room[a] + room[b]) / 2 + BETWEEN for a, b in pairwise(row)
             ])  # fmt: skip
             found = _rising(np.array(wished) - offsets, weights) + offsets
             across |= dict(zip(row, found.tolist(), strict=True))

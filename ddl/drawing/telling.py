@@ -2,8 +2,8 @@
 
 from collections import Counter
 
+from ddl.drawing.graph import Box, Network, readers, skips
 from ddl.drawing.labels import JOINS
-from ddl.drawing.tracing import Box, Network, readers
 
 
 def told(graph: Network, shapes: bool = False) -> str:
@@ -38,23 +38,6 @@ def told(graph: Network, shapes: bool = False) -> str:
         if ways:
             sentences.append(f"From {called[name]} {'; '.join(ways)}.")
     return " ".join(sentences)
-
-
-def skips(graph: Network) -> set[tuple[str, str]]:
-    """Return the arrows beside which there is a longer way."""
-    after = readers(graph)
-
-    def reached(start: str, end: str, without: str) -> bool:
-        seen, waiting = {without}, [start]
-        while waiting and end not in seen:
-            name = waiting.pop()
-            waiting += [] if name in seen else after[name]
-            seen.add(name)
-        return end in seen
-
-    return {
-        (a, b) for a in graph for b in after[a] if any(reached(c, b, a) for c in after[a] if c != b)
-    }
 
 
 def written(shape: tuple[int, ...]) -> str:

@@ -7,7 +7,7 @@ returns. So the graph is that of the numbers: what the code says but does not do
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -18,62 +18,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ddl.inputs import at_least_1, guard
+from ddl.drawing.graph import Box, Network, Shape
 from ddl.drawing.labels import BESIDE, NOISE, SHAPED_LIKE, of_call, of_module, operation
+from ddl.inputs import at_least_1, guard
 
-Shape = tuple[int, ...]
 Whole = type[nn.Module] | Callable[..., Any]
-
-
-@dataclass
-class Box:
-    """A place in a drawing.
-
-    Args:
-        text: Its lines. A join has its sign, such as ``+`` or ``cat``.
-        kind: ``"end"`` for inputs and outputs, ``"layer"``, ``"join"``, or ``"source"`` for
-            what is no input and yet comes from outside: a parameter, noise, a constant.
-        reads: The boxes whose values it reads, in this order, and their shapes.
-        shape: Shape of what it returns, None where that is several tensors or unknown.
-        learns: Whether it holds parameters.
-    """
-
-    text: tuple[str, ...]
-    kind: str = "layer"
-    reads: dict[str, Shape | None] = field(default_factory=dict)
-    shape: Shape | None = None
-    learns: bool = False
-
-
-Network = dict[str, Box]  # by name, each after all that it reads; of a sketch, in any order
-
-
-def sketch(reads: Mapping[str, Sequence[str]]) -> Network:
-    """Return a drawing of what has no code that could be run.
-
-    Args:
-        reads: For each box the names of those that it reads. One that reads nothing is an
-            input, one that nobody reads an output.
-
-    Raises:
-        ValueError: If a box reads what is no box.
-    """
-    read = {name for names in reads.values() for name in names}
-    if missing := sorted(read - set(reads)):
-        raise ValueError(f"reads must have an entry for each name that is read, got no {missing}")
-    return {
-        name: Box(
-            tuple(name.split("\n")),
-            "layer" if names and name in read else "end",
-            dict.fromkeys(names),
-        )
-        for name, names in reads.items()
-    }
-
-
-def readers(graph: Network) -> dict[str, list[str]]:
-    """Return for each box those that read it."""
-    return {name: [b for b, box in graph.items() if name in box.reads] for name in graph}
 
 
 @dataclass(eq=False)
@@ -120,9 +69,8 @@ class _Recorder(TorchFunctionMode):
         if module is self.root:
             return
         self.scopes = self.current_scopes()
-        closed = type(module).__module__.startswith("torch.nn") and not isinstance(
-            module, nn.Sequential
-        )
+        of_torch = type(module).__module__.startswith("torch.nn")
+        closed = of_torch and not isinstance(module, nn.Sequential)
         closed |= isinstance(module, tuple(w for w in self.whole if isinstance(w, type)))
         closed |= len(self.scopes) + 1 == self.depth
         call = None
