@@ -4,8 +4,8 @@
 `words` says the same in a few sentences: the alt text of the figure.
 """
 
-from ddl.drawing.graph import Box, Network, sketch
-from ddl.drawing.pictures import draw, words
+from ddl.drawing.graph import Box, Network
+from ddl.drawing.pictures import draw, sketch, words
 from ddl.drawing.tracing import trace
 
 __all__ = ["Box", "Network", "draw", "sketch", "trace", "words"]

@@ -1,10 +1,8 @@
 """What is drawn: boxes and who reads whom, and how a graph is made smaller without a lie."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ddl.drawing.labels import ACTIVATIONS
-from ddl.inputs import guard
 
 Shape = tuple[int, ...]
 
@@ -31,29 +29,6 @@ class Box:
 
 
 Network = dict[str, Box]  # by name, each after all that it reads; of a sketch, in any order
-
-
-def sketch(reads: Mapping[str, Sequence[str]]) -> Network:
-    """Return a drawing of what has no code that could be run.
-
-    Args:
-        reads: For each box the names of those that it reads. One that reads nothing is an
-            input, one that nobody reads an output.
-
-    Raises:
-        ValueError: If a box reads what is no box.
-    """
-    read = {name for names in reads.values() for name in names}
-    if missing := sorted(read - set(reads)):
-        raise ValueError(f"reads must have an entry for each name that is read, got no {missing}")
-    return {
-        name: Box(
-            tuple(name.split("\n")),
-            "layer" if names and name in read else "end",
-            dict.fromkeys(names),
-        )
-        for name, names in reads.items()
-    }
 
 
 def readers(graph: Network) -> dict[str, list[str]]:
@@ -126,6 +101,3 @@ def repeats_folded(graph: Network) -> Network:
 def arrows(graph: Network) -> list[tuple[str, str]]:
     """Return the arrows, as pairs of start and end."""
     return [(read, name) for name, box in graph.items() for read in box.reads]
-
-
-guard(globals(), acts=True)

@@ -36,7 +36,7 @@ def extent(box: Box) -> Size:
 
 def width_of(text: str, points: float) -> float:
     """Return the width of a text, in inches."""
-    return TextPath((0, 0), text, size=points).get_extents().width / 72
+    return float(np.ptp(TextPath((0, 0), text, size=points).vertices[:, 0])) / 72
 
 
 def shape_texts(graph: Network) -> dict[str, str]:
@@ -75,9 +75,10 @@ def paint(
         return corner[0] + right, corner[1] + down
 
     ways = {a: [(*at(x, y), kind) for x, y, kind in way] for a, way in plan.ways.items()}
+    beside = skips(graph)
     for (start, end), way in ways.items():
         arrow = FancyArrowPatch(path=_path(way, direction), arrowstyle="-|>", mutation_scale=8)
-        arrow.set(color=COLORS[1] if (start, end) in skips(graph) else INK, linewidth=1.2)
+        arrow.set(color=COLORS[1] if (start, end) in beside else INK, linewidth=1.2)
         arrow.set(gid=f"arrow {start} > {end}", zorder=1, capstyle="butt")
         axes.add_patch(arrow)
     for name, box in graph.items():

@@ -1,6 +1,5 @@
 """What a page calls: a figure of a network, and the words that say the same."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -85,24 +84,61 @@ def draw(
     plt.show()
 
 
-def words(network: Drawn | Mapping[str, Drawn], example: Any = None, **settings: Any) -> str:
+def words(
+    network: Drawn | Mapping[str, Drawn],
+    example: Any = None,
+    *,
+    depth: int | None = None,
+    whole: Sequence[Whole] = (),
+    direction: Direction = "right",
+    compact: bool = False,
+    shapes: bool = False,
+    to_scale: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> str:
     """Return the alt text of the figure that `draw` shows when it is given the same.
 
     Args:
-        network: As for `draw`.
-        example: As for `draw`.
-        **settings: As for `draw`.
+        network: As for `draw`, and so are all others.
+        example: What it is called with.
+        depth: How deep modules are opened.
+        whole: What is not opened.
+        direction: Of the flow.
+        compact: Whether activations are told with the layer that they follow.
+        shapes: Whether shapes are told.
+        to_scale: Whether boxes are drawn to scale.
+        names: Other texts for boxes.
 
     Raises:
-        ValueError: As `draw`.
+        ValueError: As `draw`, but for the U shape.
     """
-    given = inspect.signature(draw).bind(network, example, **settings)
-    given.apply_defaults()
-    depth, whole, direction, compact, shapes, to_scale, names = [*given.arguments.values()][2:]
     panels = _panels(network, example, depth, whole, compact, names or {})
     texts = [f"{title}: {told(each, shapes)}".removeprefix(": ") for title, each in panels.items()]
     scale = ", each box as wide as what it returns is large" if to_scale else ""
     return f"{WAYS[direction]}{scale}. {' '.join(texts)}"
+
+
+def sketch(reads: Mapping[str, Sequence[str]]) -> Network:
+    """Return a drawing of what has no code that could be run.
+
+    Args:
+        reads: For each box the names of those that it reads. One that reads nothing is an
+            input, one that nobody reads an output.
+
+    Raises:
+        ValueError: If a box reads what is no box.
+    """
+    read = {name for names in reads.values() for name in names}
+    if missing := sorted(read - set(reads)):
+        raise ValueError(f"reads must have an entry for each name that is read, got no {missing}")
+    return {
+        name: Box(
+            tuple(name.split("\n")),
+            "layer" if names and name in read else "end",
+            dict.fromkeys(names),
+        )
+        for name, names in reads.items()
+    }
 
 
 def _panels(
@@ -122,6 +158,8 @@ def _panels(
     for title, each in networks.items():
         if isinstance(each, Mapping):
             graph = dict(each)
+        elif example is None:
+            raise ValueError("example must be what the network is called with, got None")
         else:
             graph = trace(each, example, depth=depth, whole=whole)
         unused -= set(graph)
