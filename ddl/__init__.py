@@ -2,8 +2,8 @@
 
 Concepts (`ddl.gating`, `ddl.upsampling`, ...) hold one idea each and import
 torch only. The workshop around them (`ddl.data`, `ddl.training`,
-`ddl.plotting`, `ddl.interactive`, `ddl.claims`, `ddl.listings`, `ddl.exercises`, `ddl.settings`)
-is for pages.
+`ddl.plotting`, `ddl.drawing`, `ddl.interactive`, `ddl.claims`, `ddl.listings`,
+`ddl.exercises`, `ddl.settings`) is for pages.
 """
 
 from ddl.claims import ClaimError, claim, say

@@ -28,6 +28,7 @@ from ddl import (
     settings,
     training,
 )
+from ddl.drawing import pictures, tracing
 from ddl.recipes import checkpoint, results, workshop
 
 SMALL = {"DDL_SCALE": "cpu", "DDL_DATA": "drawn", "DDL_PROGRESS": "0", "MPLBACKEND": "agg"}
@@ -35,7 +36,7 @@ HERE = tempfile.TemporaryDirectory()
 FOLDER = Path(HERE.name)
 MODULES = (
     *(claims, data, datafiles, exercises, interactive, listings, plotting, settings, training),
-    *(checkpoint, results, workshop),
+    *(checkpoint, results, workshop, pictures, tracing),
 )
 # Their right answers take files or a network, or seconds: the modules' own tests have them.
 ELSEWHERE = {
@@ -45,6 +46,13 @@ ELSEWHERE = {
     "interactive.to_onnx",
 }  # fmt: skip
 SAYS = (claims.ClaimError, exercises.NotYet, datafiles.DataUnavailableError)
+
+
+DRAWN = {
+    "network": nn.Sequential(nn.Linear(3, 2), nn.ReLU()), "example": draw(2, 3), "depth": 1,
+    "whole": [nn.Linear], "direction": "down", "compact": True, "shapes": True,
+    "names": {"input": "x"},
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -235,6 +243,12 @@ CASES: dict[str, Case] = {
     ),
     "plotting.show_matrix": case(
         plotting.show_matrix, matrix=draw(2, 3), axes=None, title="M", numbers=True
+    ),
+    "pictures.draw": case(pictures.draw, **DRAWN, to_scale=True),
+    "pictures.words": case(pictures.words, **DRAWN, to_scale=True),
+    "pictures.sketch": case(pictures.sketch, reads={"a": [], "b": ["a"]}),
+    "tracing.trace": case(
+        tracing.trace, network=nn.Linear(3, 2), example=draw(2, 3), depth=1, whole=[nn.Linear]
     ),
     "settings.device": case(settings.device),
     "settings.device_name": case(settings.device_name),

@@ -138,7 +138,7 @@ def test_prose_keeps_the_house_style(slug: str) -> None:
 
 def test_modules_are_small_and_concepts_import_no_workshop() -> None:
     workshop = {"data", "datafiles", "handwriting", "cells", "training", "scoring", "plotting"}
-    workshop |= {"interactive", "claims", "listings", "exercises", "settings"}
+    workshop |= {"drawing", "interactive", "claims", "listings", "exercises", "settings"}
     for path in sorted((pages.ROOT / "ddl").rglob("*.py")):
         text = path.read_text()
         assert text.count("\n") <= 300, path

@@ -115,7 +115,7 @@ def painted(**known: Any) -> list[dict[str, Patch]]:
     """Draw, and return the artists of each panel by their ids."""
     plt.close("all")
     drawing.draw(**known)
-    return [{str(p.get_gid()): p for p in axes.patches} for axes in plt.gcf().axes]
+    return [{g: p for p in axes.patches if (g := p.get_gid())} for axes in plt.gcf().axes]
 
 
 def box_of(patch: Patch) -> np.ndarray:
@@ -348,6 +348,9 @@ def test_repeats_are_folded_and_counted() -> None:
 def test_names_replace_texts(bad_input: Any) -> None:
     drawing.draw(gate, (features(), features()), names={"sigmoid": "how far\nopen", "mul": "·"})
     assert {"how far", "open", "·"} <= {text.get_text() for text in plt.gcf().axes[0].texts}
+    named = drawing.words(Highway(5), features(), names={"gate": "T", "transform": "H"})
+    assert "H (5 → 5) and ReLU" in named
+    assert "T (5 → 5)" in named
     with bad_input("names must name boxes, got .'typo'.; there are values, logits"):
         drawing.draw(gate, (features(), features()), names={"typo": "x"})
 
@@ -357,6 +360,8 @@ def test_errors(bad_input: Any) -> None:
         drawing.draw(Highway(5), features(), depth=0)
     with bad_input("example must be what the network is called with, got None"):
         drawing.words(Highway(5))
+    with bad_input("example must hold a tensor or more, got 5"):
+        drawing.draw(Highway(5), 5)
     with bad_input("example must lead to each output"):
         drawing.trace(lambda x: torch.ones(3), features())
     with bad_input("direction 'U' needs one path"):

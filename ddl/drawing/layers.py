@@ -17,13 +17,20 @@ LANE = 0.16  # inches: room across for an arrow that passes
 BETWEEN = 0.2  # inches between neighbours of a layer
 
 
-def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, float]) -> Layout:
+def layered(
+    sizes: Mapping[str, Size],
+    arrows: list[Arrow],
+    gaps: Mapping[str, float],
+    *,
+    least: float = 0.24,
+) -> Layout:
     """Lay boxes out in layers.
 
     Args:
         sizes: Extents of the boxes, along and across.
         arrows: Pairs of names, start and end. Those that lead back stay as they are.
         gaps: Least room behind a box, for what is written there.
+        least: Least room between layers, in inches.
     """
     round_ = {name for name, (along, wide) in sizes.items() if along == wide}
     turned = _backward(sizes, arrows)
@@ -51,8 +58,9 @@ def layered(sizes: Mapping[str, Size], arrows: list[Arrow], gaps: Mapping[str, f
         starts.append(at)
         ends.append(at + max(sizes[name][0] for name in boxes))
         crossing = max((abs(across[a] - across[b]) for a, b in links if a in row), default=0)
+        loops = any(b in row for _, b in turned)
         wanted = max(gaps.get(name, 0) for name in boxes)
-        at = ends[-1] + max(wanted, 0.24 + 0.1 * min(crossing, 2))
+        at = ends[-1] + max(wanted, least + 0.1 * min(crossing, 2) + 0.2 * loops)
     places = {name: ((starts[layer[name]] + ends[layer[name]]) / 2, across[name]) for name in sizes}
     spans = [(starts[k], ends[k], row) for k, row in enumerate(rows)]
     ways = {}

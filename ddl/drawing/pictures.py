@@ -1,11 +1,13 @@
 """What a page calls: a figure of a network, and the words that say the same."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Rectangle
 
 from ddl.drawing.folded import folded
 from ddl.drawing.graph import Box, Network, arrows, compacted, repeats_folded
@@ -19,6 +21,7 @@ from ddl.plotting import WIDTH
 
 Drawn = Callable[..., Any] | Network
 MARGIN = 0.15  # inches around a drawing
+TIGHT = 0.15  # inches between layers, where the text's width would not do
 TITLE = 0.3  # inches above it, for its title
 WAYS = {
     "right": "From left to right",
@@ -53,8 +56,9 @@ def draw(
             moves numbers, as ``flatten`` does, is left out.
         shapes: Whether shapes are written where they change, without the batch.
         to_scale: Whether a box is as wide, across the flow, as what it returns is large.
-        names: Other texts for boxes, by their names: paths of modules (``"branch.0"``),
-            operations (``"relu_2"``, the second), inputs and outputs as the drawing has them.
+        names: What boxes are called, in place of their first lines. A box's name is the path of
+            its module (``"branch.0"``), its operation (``"relu_2"``, the second), or that of an
+            input or output in the drawing.
 
     Raises:
         ValueError: If ``names`` names no box, the network has no U shape, or as `trace`.
@@ -67,17 +71,18 @@ def draw(
     wide = [width + 2 * MARGIN for width, _ in sizes]
     high = [height + head + MARGIN for _, height in sizes]
     least = WIDTH if len(plans) > 1 and beside else WIDTH / 2
-    width, height = max(sum(wide) if beside else max(wide), least), max(high)
+    width, height = _up(max(sum(wide) if beside else max(wide), least)), _up(max(high))
     if beside:  # what is to spare is shared
         wide = [w + (width - sum(wide)) / len(wide) for w in wide]
     else:
-        wide, height = [width] * len(wide), sum(high)
+        wide, height = [width] * len(wide), _up(sum(high))
     figure = plt.figure(figsize=(width, height), layout="none", facecolor="white")
     left, top = 0.0, height
     for (title, plan), (inner, _), w, h in zip(plans.items(), sizes, wide, high, strict=True):
         place = (left / width, (top - h) / height, w / width, h / height)
         axes = figure.add_axes(place, xlim=(0, w), ylim=(h, 0))
         axes.axis("off")
+        axes.add_patch(Rectangle((0, 0), w, h, fill=False, linewidth=0))  # none cuts the margin
         axes.text(w / 2, MARGIN + 0.05, title, ha="center", va="center", fontsize=10)
         paint(axes, panels[title], plan, ((w - inner) / 2, head), direction, shapes=shapes)
         left, top = (left + w, top) if beside else (left, top - h)
@@ -107,7 +112,7 @@ def words(
         compact: Whether activations are told with the layer that they follow.
         shapes: Whether shapes are told.
         to_scale: Whether boxes are drawn to scale.
-        names: Other texts for boxes.
+        names: What boxes are called.
 
     Raises:
         ValueError: As `draw`, but for the U shape.
@@ -164,12 +169,18 @@ def _panels(
             graph = trace(each, example, depth=depth, whole=whole)
         unused -= set(graph)
         for name in set(names) & set(graph):
-            graph[name] = replace(graph[name], text=tuple(names[name].split("\n")))
+            text = (*names[name].split("\n"), *graph[name].text[1:])
+            graph[name] = replace(graph[name], text=text)
         panels[title] = repeats_folded(compacted(graph) if compact else graph)
     if unused:
         known = ", ".join(dict.fromkeys(name for graph in panels.values() for name in graph))
         raise ValueError(f"names must name boxes, got {sorted(unused)}; there are {known}")
     return panels
+
+
+def _up(inches: float) -> float:
+    """Return the next tenth: fonts of other machines may be a hair wider."""
+    return math.ceil(10 * inches) / 10
 
 
 def _plan(graph: Network, direction: Direction, shapes: bool, to_scale: bool) -> Layout:
@@ -185,8 +196,12 @@ def _plan(graph: Network, direction: Direction, shapes: bool, to_scale: bool) ->
     gaps: dict[str, float] = {}
     for name, text in shape_texts(graph).items() if shapes else ():
         gaps[name] = width_of(text, 7) + 0.2 if direction == "right" else 0.28
-    arrange = folded if direction == "U" else layered
-    return arrange(sizes, arrows(graph), gaps)
+    if direction == "U":
+        return folded(sizes, arrows(graph), gaps)
+    plan = layered(sizes, arrows(graph), gaps)
+    if direction == "right" and plan.extent[0] > WIDTH - 2 * MARGIN:
+        plan = layered(sizes, arrows(graph), gaps, least=TIGHT)
+    return plan
 
 
 guard(globals(), acts=True)

@@ -188,10 +188,13 @@ def trace(
         ``output``.
 
     Raises:
-        ValueError: If ``depth`` is below 1, or an output does not depend on the example.
+        ValueError: If ``depth`` is below 1, the example holds no tensor, or an output does not
+            depend on it.
     """
     at_least_1(depth=1 if depth is None else depth)
     arguments = example if isinstance(example, tuple) else (example,)
+    if not _tensors(arguments):
+        raise ValueError(f"example must hold a tensor or more, got {example!r}")
     arguments = tree_map(lambda v: v.clone() if isinstance(v, Tensor) else v, arguments)
     recorder = _Recorder(network, depth, whole)
     for name, value in _inputs(network, arguments):
@@ -203,7 +206,7 @@ def trace(
     try:
         hooks += [register_module_forward_pre_hook(recorder.enter)]
         hooks += [register_module_forward_hook(recorder.leave, always_call=True)]
-        with torch.random.fork_rng(), torch.no_grad(), recorder:
+        with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), recorder:
             result = network(*arguments)
     finally:
         for hook in hooks:
@@ -280,8 +283,8 @@ def _same(name: str, read: Tensor, made: Tensor) -> bool:
     """Return whether an operation has handed on what it was given."""
     if read.shape != made.shape:
         return False
-    alike = read.data_ptr() == made.data_ptr() and read.stride() == made.stride()
-    return alike or name in BESIDE  # one part put beside nothing, no pixel of padding
+    places = [(t.untyped_storage()._cdata, t.storage_offset(), t.stride()) for t in (read, made)]
+    return places[0] == places[1] or name in BESIDE  # one part beside nothing, no padding
 
 
 def _tensors(values: Any) -> list[Tensor]:
