@@ -289,6 +289,26 @@ def test_no_box_meets_another_and_no_arrow_crosses_a_box(name: str) -> None:
                 assert top <= point[1] <= bottom, gid
 
 
+def test_a_u_has_an_encoder_down_a_decoder_up_and_level_skips() -> None:
+    model = DenoisingAutoencoder(filters=2, bottleneck=3, skips=True)
+    (artists,) = painted(network=model, example=images(1, 28), direction="U", compact=True)
+    center = {
+        gid[4:]: box_of(p).reshape(2, 2).mean(0) for gid, p in artists.items() if "box" in gid
+    }
+    for early, join in (("encode_28", "cat_2"), ("encode_14", "cat")):
+        assert f"arrow {early} > {join}" in artists
+        assert center[early][1] == pytest.approx(center[join][1])
+    sides = [["x", "encode_28", "max_pool2d", "encode_14", "max_pool2d_2"],
+             ["output", "decode_28", "cat_2", "interpolate_2", "decode_14", "cat", "interpolate",
+              "decode_7"]]  # fmt: skip
+    for side in sides:  # from the top
+        across, down = np.array([center[name] for name in side]).T
+        assert np.ptp(across) == pytest.approx(0)
+        assert (np.diff(down) > 0).all()
+        assert down[-1] < center["narrow"][1]
+    assert center["x"][0] < center["narrow"][0] < center["output"][0]
+
+
 def test_another_graph_is_another_drawing() -> None:
     changes: list[list[tuple[Any, Tensor]]] = [
         [(UNet(1, 1, filters=2, depth=2, padding=1, skips=s), images(1, 8))

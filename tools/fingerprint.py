@@ -51,8 +51,6 @@ def numbers_fingerprint(page: NotebookNode, root: Path) -> str:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
             node.args = node.args[1:2]
             node.keywords = [keyword for keyword in node.keywords if keyword.arg == "log"]
-        elif isinstance(node, ast.ImportFrom) and node.module == "ddl":
-            node.names = [alias for alias in node.names if alias.name != "drawing"]
     modules = sorted(imported_modules(ast.unparse(tree), root, SHOWS))
     texts = [[p.relative_to(root).as_posix(), p.read_text(encoding="utf-8")] for p in modules]
     return hashlib.sha256(json.dumps([ast.unparse(tree), texts]).encode()).hexdigest()

@@ -70,8 +70,7 @@ def draw(
     sizes = [turned(plan.extent, direction) for plan in plans.values()]
     wide = [width + 2 * MARGIN for width, _ in sizes]
     high = [height + head + MARGIN for _, height in sizes]
-    least = WIDTH if len(plans) > 1 and beside else WIDTH / 2
-    width, height = _up(max(sum(wide) if beside else max(wide), least)), _up(max(high))
+    width, height = _up(max(sum(wide) if beside else max(wide), WIDTH / 2)), _up(max(high))
     if beside:  # what is to spare is shared
         wide = [w + (width - sum(wide)) / len(wide) for w in wide]
     else:
