@@ -2,8 +2,9 @@
 
 One module a page, the concepts: `ddl.gating`, `ddl.upsampling`, ... Each imports PyTorch and
 concepts of earlier pages only. What pages use besides: `ddl.data`, `ddl.training`,
-`ddl.plotting`, `ddl.scoring`, `ddl.claims`, `ddl.interactive` and `ddl.exercises`. What these
-stand on is in `ddl.support`, what is trained at full size in `ddl.recipes`.
+`ddl.plotting`, `ddl.drawing`, `ddl.scoring`, `ddl.claims`, `ddl.interactive` and
+`ddl.exercises`. What these stand on is in `ddl.support`, what is trained at full size in
+`ddl.recipes`.
 """
 
 from ddl.claims import ClaimError, claim, say

@@ -61,6 +61,7 @@ def test_book_is_built_from_stored_text_with_a_note(
         env=environment | {"DDL_DATA": "drawn"},
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not executed with today's code on this machine: page." in done.stderr

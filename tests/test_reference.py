@@ -9,7 +9,7 @@ from tools import pages
 from tools.sphinx_reference import teachers, with_links
 
 LISTED = re.findall(
-    r"automodule:: ddl\.(\w+)", (pages.BOOK / "reference.md").read_text(encoding="utf-8")
+    r"automodule:: ddl\.(?:support\.)?(\w+)", (pages.BOOK / "reference.md").read_text(encoding="utf-8")
 )
 # No reader calls how files are fetched, files and arguments are checked, and numbers widened.
 HIDDEN = {"__init__", "datafiles", "fetching", "inputs", "numerics"}
@@ -26,8 +26,9 @@ def public_names(slug: str) -> dict[str, bool]:
 
 
 def test_every_module_is_listed_once() -> None:
-    modules = {path.stem for path in (pages.ROOT / "ddl").glob("*.py")} - HIDDEN
-    assert sorted(LISTED) == sorted(modules | {"exercises", "recipes"})
+    folders = (pages.ROOT / "ddl", pages.ROOT / "ddl" / "support")
+    modules = {path.stem for folder in folders for path in folder.glob("*.py")} - HIDDEN
+    assert sorted(LISTED) == sorted(modules | {"drawing", "exercises", "recipes"})
 
 
 @pytest.mark.parametrize("slug", pages.slugs())

@@ -37,7 +37,8 @@ def fingerprint(page: NotebookNode, root: Path) -> str:
 
 
 # What shows and judges numbers, and makes none.
-SHOWS = {"cards", "claims", "exercises", "inputs", "interactive", "listings", "plotting"}
+SHOWS = {"cards", "claims", "drawing", "exercises"}
+SHOWS |= {"inputs", "interactive", "listings", "plotting"}
 
 
 def numbers_fingerprint(page: NotebookNode, root: Path) -> str:
