@@ -9,7 +9,8 @@ from tools import pages
 from tools.sphinx_reference import teachers, with_links
 
 LISTED = re.findall(
-    r"automodule:: ddl\.(?:support\.)?(\w+)", (pages.BOOK / "reference.md").read_text(encoding="utf-8")
+    r"automodule:: ddl\.(?:support\.)?(\w+)",
+    (pages.BOOK / "reference.md").read_text(encoding="utf-8"),
 )
 # No reader calls how files are fetched, files and arguments are checked, and numbers widened.
 HIDDEN = {"__init__", "datafiles", "fetching", "inputs", "numerics"}
