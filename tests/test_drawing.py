@@ -224,7 +224,7 @@ def test_nothing_is_left_behind() -> None:
     x = torch.randn(3, 5)
     kept, state = x.clone(), torch.get_rng_state()
     drawing.draw(lambda x: torch.rand_like(x) + model(x), x)
-    with pytest.raises(ValueError, match="shapes cannot be multiplied"):
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         drawing.trace(lambda x: model(x) @ x, x)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(x, kept)
@@ -379,32 +379,40 @@ def test_repeats_are_folded_and_counted() -> None:
     assert [text for text in texts if text.startswith("×")] == ["× 9", "× 8", "× 8"]
 
 
-def test_names_replace_texts(bad_input: Any) -> None:
+def test_names_replace_texts() -> None:
     drawing.draw(gate, (features(), features()), names={"sigmoid": "how far\nopen", "mul": "·"})
     assert {"how far", "open", "·"} <= {text.get_text() for text in plt.gcf().axes[0].texts}
     named = drawing.words(Highway(5), features(), names={"gate": "T", "transform": "H"})
     assert "H (5 → 5) and ReLU" in named
     assert "T (5 → 5)" in named
-    with bad_input("names must name boxes, got .'typo'.; there are values, logits"):
+    with pytest.raises(
+        ValueError, match=r"names must name boxes, got .'typo'.; there are values, logits"
+    ):
         drawing.draw(gate, (features(), features()), names={"typo": "x"})
 
 
-def test_errors(bad_input: Any) -> None:
-    with bad_input("depth must be at least 1, got 0"):
+def test_errors() -> None:
+    with pytest.raises(ValueError, match=r"depth must be at least 1, got 0"):
         drawing.draw(Highway(5), features(), depth=0)
-    with bad_input("example must be what the network is called with, got None"):
+    with pytest.raises(
+        ValueError, match=r"example must be what the network is called with, got None"
+    ):
         drawing.words(Highway(5))
-    with bad_input("example must hold a tensor or more, got 5"):
+    with pytest.raises(ValueError, match=r"example must hold a tensor or more, got 5"):
         drawing.draw(Highway(5), 5)
-    with bad_input("example must lead to each output"):
+    with pytest.raises(ValueError, match=r"example must lead to each output"):
         drawing.trace(lambda x: torch.ones(3), features())
-    with bad_input("direction 'U' needs one path"):
+    with pytest.raises(ValueError, match=r"direction 'U' needs one path"):
         drawing.draw(gate, (features(), features()), direction="U")
-    with bad_input("direction 'U' needs one path"):
+    with pytest.raises(ValueError, match=r"direction 'U' needs one path"):
         drawing.draw(InceptionNaive(8, ones=1, threes=1, fives=1), images(), direction="U")
-    with bad_input("reads must have an entry for each name that is read, got no .'y'."):
+    with pytest.raises(
+        ValueError, match=r"reads must have an entry for each name that is read, got no .'y'."
+    ):
         drawing.sketch({"x": ["y"]})
-    with bad_input("direction must be one of 'right', 'down', 'U', got 'left'"):
+    with pytest.raises(
+        ValueError, match=r"direction must be one of 'right', 'down', 'U', got 'left'"
+    ):
         drawing.draw(Highway(5), features(), direction="left")  # pyright: ignore
     assert not plt.get_fignums()
 
