@@ -126,6 +126,17 @@ def test_a_bracket_grows_only_where_it_is_asked_to() -> None:
     assert big.count('stretchy="true"') == big.count("minsize=") == 2
 
 
+def test_a_slash_has_no_space_around() -> None:
+    assert '<mo lspace="0" rspace="0">/</mo>' in mathml("z / 10", display="inline")
+
+
+@pytest.mark.parametrize(("display", "tag"), [("block", "munder"), ("inline", "msub")])
+def test_a_limit_stands_below_its_operator_where_there_is_room(display: str, tag: str) -> None:
+    assert f"<{tag}><mi>argmin</mi><mi>w</mi>" in mathml(
+        r"\operatorname*{argmin}_w x", display=display
+    )
+
+
 def test_a_prime_stands_beside_its_letter() -> None:
     prime = '<mrow><mi>x</mi><mo form="postfix" lspace="0" rspace="0">′</mo></mrow>'
     assert prime in mathml("f(x')", display="inline")

@@ -85,7 +85,7 @@ def small_book(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
     root = tmp_path / "repository"
     shutil.copytree(pages.ROOT / "ddl", root / "ddl", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "requirements.txt").write_text("torch==2.13.0\n")
-    (root / "_toc.yml").write_text("root: intro\nchapters:\n- file: page\n")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: intro\nchapters:\n- file: page\n")
     monkeypatch.setattr(pages, "ROOT", root)
     monkeypatch.setattr(pages, "BOOK", root / "book")
     monkeypatch.setattr(pages, "BUILD", root / "_build")
@@ -133,8 +133,8 @@ def test_code_package_and_lock_make_outputs_stale(
     edit(small_book / file, old, new)
     surroundings.cache_clear()
     assert pages.stale() == ["page"]
-    with pytest.raises(RuntimeError, match="page has no checked outputs"):
-        pages.fill_cache()
+    with pytest.raises(SystemExit, match="no checked outputs of page"):
+        pages.build_site()
 
 
 @pytest.mark.parametrize(("name", "value"), [("DDL_SEED", "1"), ("DDL_SCALE", "gpu")])
@@ -187,16 +187,13 @@ def test_photographs_make_outputs_stale_where_a_cell_asks_for_them(
 
 def test_a_page_without_a_check_does_not_reach_the_site(small_book: Path) -> None:
     pages.forget_checked("page")
-    with pytest.raises(RuntimeError, match="page has no checked outputs"):
-        pages.fill_cache()
+    with pytest.raises(SystemExit, match="no checked outputs of page"):
+        pages.build_site()
 
 
-def test_the_cache_holds_what_was_checked(small_book: Path) -> None:
-    from jupyter_cache import get_cache
-
+def test_a_page_has_the_prose_of_today_and_the_outputs_that_were_checked(small_book: Path) -> None:
     edit(small_book / "book" / "page.ipynb", "# Page", "# A page")
-    pages.fill_cache()
-    cache = get_cache(small_book / "_build" / ".jupyter_cache")
-    _, page = cache.merge_match_into_notebook(pages.read("page"))
+    page = pages.with_outputs("page")
+    assert page is not None
     assert page.cells[0].source == "# A page"
     assert page.cells[1].outputs[0].data["image/png"] == "aGVsbG8="

@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from copy import deepcopy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +146,10 @@ def launch_copy(slug: str, source: str, site: str = "") -> NotebookNode:
     Raises:
         RuntimeError: If the page has no checked outputs of today.
     """
-    executed, page = pages.checked(slug), pages.read(slug)  # today's prose
-    if executed is None:
+    executed, page = pages.checked(slug), pages.with_outputs(slug)
+    if executed is None or page is None:
         raise RuntimeError(f"{slug} has no checked outputs: run make book")
-    for cell, ran in zip(code_cells(page), code_cells(executed), strict=True):
-        cell.outputs, cell.execution_count = deepcopy(ran.outputs), ran.execution_count
+    for cell in code_cells(page):
         for output in cell.outputs:
             for kind in (CLAIM_MIME, INTERACTIVE_MIME):  # for the site alone
                 output.get("data", {}).pop(kind, None)
@@ -170,10 +169,10 @@ def launch_copy(slug: str, source: str, site: str = "") -> NotebookNode:
     return page
 
 
-def write_copies(folder: Path) -> None:
-    """Write a launch copy of every page."""
+def write_copies(folder: Path, slugs: Iterable[str]) -> None:
+    """Write the launch copies of pages."""
     source, site = package_source(), os.environ.get("DDL_SITE_URL", "")
-    for slug in pages.slugs():
+    for slug in slugs:
         write(launch_copy(slug, source, site), folder / f"{slug}.ipynb")
 
 
@@ -186,7 +185,7 @@ def write_branch(folder: Path) -> None:
     source = package_source()
     if not source:
         raise RuntimeError("no repository: name it in GITHUB_REPOSITORY or in _config.yml")
-    write_copies(folder)
+    write_copies(folder, pages.slugs())
     lines = []
     for slug in pages.slugs():
         title = pages.read(slug).cells[0].source.split("\n")[0].removeprefix("# ")

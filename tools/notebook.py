@@ -9,6 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from ddl.claims import CLAIM_MIME
+from ddl.interactive import INTERACTIVE_MIME
 
 # Lines of text output that differ between machines, sizes and data, and what
 # stands for them in stored pages and in nbval's comparison.
@@ -27,7 +28,7 @@ RICH = (
     "text/html",
     "text/markdown",
     CLAIM_MIME,
-    "application/vnd.ddl.interactive+json",
+    INTERACTIVE_MIME,
 )
 NO_COMPARISON = {"nbval-ignore-output", "nbval-skip"}
 

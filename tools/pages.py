@@ -2,11 +2,12 @@
 
     draft text  --notebook-->  book/<slug>.ipynb  --run-->  normalised notebook
     book/<slug>.ipynb  --pytest --nbval-->  _build/executed/<slug>.ipynb
-    _build/executed/*  --site-->  _build/.jupyter_cache  --jupyter-book-->  _build/html
+    book/*, _build/executed/*  --jupyter-book-->  _build/html
 
 A page is executed once: `conftest.py` keeps the outputs that nbval compared,
 with their pictures, under `_build/executed`, together with a fingerprint of
-all they depend on. Only outputs with today's fingerprint reach the site.
+all they depend on. Only outputs with today's fingerprint reach the site:
+`tools.sphinx_book` hands them to MyST-NB, which executes nothing.
 
 Usage: python -m tools.pages run|text|notebook SLUG ...
        python -m tools.pages stale|with-data|book|site
@@ -18,7 +19,6 @@ import io
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -29,9 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
+from sphinx_external_toc.api import SiteMap
+from sphinx_external_toc.parsing import parse_toc_data
 
-from tools import toc
 from tools.fingerprint import fingerprint
 from tools.notebook import claims_of, code_cells, node, normalised, write
 
@@ -44,22 +46,28 @@ DRAFTS = ROOT / "drafts"
 
 def slugs() -> list[str]:
     """Return the executable pages in the order of the table of contents."""
-    return [name for name, _ in _toc() if (BOOK / f"{name}.ipynb").is_file()]
+    return [name for name in files() if (BOOK / f"{name}.ipynb").is_file()]
 
 
 def short_title(slug: str) -> str:
     """Return what the table of contents calls a page, without one its slug."""
-    return dict(_toc()).get(slug) or slug
+    page = _toc().get(slug)
+    return (page and page.title) or slug
 
 
 def files() -> list[str]:
     """Return all pages, executable or not, in the order of the table of contents."""
-    return [name for name, _ in _toc()]
+    return list(_toc())
 
 
-def _toc() -> tuple[tuple[str, str], ...]:
-    """Return the names and short titles of the pages in the table of contents, in order."""
-    return toc.entries((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+def _toc() -> SiteMap:
+    """Return the table of contents: its pages in order, by name."""
+    return _site_map((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _site_map(toc: str) -> SiteMap:
+    return parse_toc_data(yaml.safe_load(toc))
 
 
 def prepare_environment() -> None:
@@ -219,6 +227,16 @@ def checked(slug: str) -> NotebookNode | None:
     return page if page.metadata.get("ddl", {}).get("fingerprint") == fingerprint_of(slug) else None
 
 
+def with_outputs(slug: str) -> NotebookNode | None:
+    """Return a page's prose and alt texts of today with its checked outputs, if it has such."""
+    ran, page = checked(slug), read(slug)
+    if ran is None:
+        return None
+    for cell, source in zip(code_cells(page), code_cells(ran), strict=True):
+        cell.outputs, cell.execution_count = deepcopy(source.outputs), source.execution_count
+    return page
+
+
 def stale() -> list[str]:
     """Return the pages without checked outputs."""
     return [slug for slug in slugs() if checked(slug) is None]
@@ -268,40 +286,15 @@ def report_failing_claims() -> None:
         sys.exit("\n".join(["The site is built, with what failed shown on it.", *fails]))
 
 
-def fill_cache() -> None:
-    """Make the jupyter-cache that the site is built from, anew from checked outputs.
-
-    Raises:
-        RuntimeError: If a page has none.
-    """
-    from jupyter_cache import get_cache
-    from jupyter_cache.cache.main import CacheBundleIn
-
-    shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
-    store = get_cache(BUILD / ".jupyter_cache")
-    for slug in slugs():
-        ran = checked(slug)
-        if ran is None:
-            raise RuntimeError(
-                f"{slug} has no checked outputs: run pytest --nbval book/{slug}.ipynb"
-            )
-        page = read(slug)  # today's prose and alt texts
-        for cell, source in zip(code_cells(page), code_cells(ran), strict=True):
-            cell.outputs, cell.execution_count = deepcopy(source.outputs), source.execution_count
-        data = {"execution_seconds": ran.metadata["ddl"]["seconds"]}
-        store.cache_notebook_bundle(
-            CacheBundleIn(page, str(BOOK / f"{slug}.ipynb"), data=data),
-            check_validity=False,
-            overwrite=True,
-        )
-
-
 def build_site() -> None:
-    """Build the site from the cache. Warnings and references that lead nowhere are errors.
+    """Build the site. Warnings and references that lead nowhere are errors.
 
     Raises:
+        SystemExit: If a page has no checked outputs.
         RuntimeError: If the build fails.
     """
+    if missing := stale():
+        sys.exit(f"no checked outputs of {', '.join(missing)}: run make book")
     from jupyter_book.cli.main import main as jupyter_book
 
     settings = {"config": ROOT / "_config.yml", "toc": ROOT / "_toc.yml", "path-output": ROOT}
@@ -328,7 +321,6 @@ def main() -> None:
         case ["book" | "site" as command]:
             if command == "book":
                 execute_stale()
-            fill_cache()
             build_site()
             report_failing_claims()
         case _:

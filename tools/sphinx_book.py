@@ -1,8 +1,9 @@
-"""Sphinx extension: the status of pages, tables of evidence, no outputs of yesterday.
+"""Sphinx extension: pages with their checked outputs, their status, tables of evidence.
 
-- The directive ``{page-status}`` says when, on what and with which versions each page was executed.
+- A page is built from the outputs that nbval compared, if they are of today's code: those under
+  `_build/executed`. Else it shows its stored text, with a note. Nothing is executed here.
 - A page whose checked outputs changed is read again, even if its source did not.
-- A page that was not built from the cache stops the build.
+- The directive ``{page-status}`` says when, on what and with which versions each page was executed.
 """
 
 import hashlib
@@ -11,22 +12,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from tools import pages
+from tools import margins, pages
 from tools.notebook import claims_of
 
+LOGGER = logging.getLogger(__name__)
 EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
 STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
+NOT_RUN = "not run"
+NOTE = """\
+```{attention}
+This page was not executed with today's code on this machine: it shows the text of an earlier
+run, without figures, and its claims are not checked. To execute it, run `make book`.
+```"""
 
 
 def claims(slug: str) -> list[dict[str, Any]]:
-    """Return the claims that a page's checked outputs hold, in order."""
-    return claims_of(pages.executed(slug))
+    """Return the claims that a page's checked outputs hold, in order; without, those it states."""
+    if page := pages.checked(slug):
+        return claims_of(page)
+    unknown = {"measure": "", "measured": NOT_RUN, "verdict": NOT_RUN, "source": "", "value": None}
+    return [
+        {"statement": statement, "accepted": accepted, "anchor": "", **unknown}
+        for statement, accepted in margins.stated(slug)
+    ]
 
 
 class PageStatus(SphinxDirective):
@@ -38,23 +54,32 @@ class PageStatus(SphinxDirective):
         return [table(STATUS, (17, 15, 21, 9, 30, 8), [self._row(s) for s in pages.slugs()])]
 
     def _row(self, slug: str) -> list[nodes.Node]:
-        run = pages.executed(slug).metadata["ddl"]
-        on = (
-            f"{run['device']}, {run['cores']} cores, {run['scale']} size, seed {run['seed']}, "
-            f"{run['digits']} digits"
-        )
-        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        executed = on = seconds = versions = ""
+        if page := pages.checked(slug):
+            run = page.metadata["ddl"]
+            on = (
+                f"{run['device']}, {run['cores']} cores, {run['scale']} size, seed {run['seed']}, "
+                f"{run['digits']} digits"
+            )
+            versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+            executed, seconds = run["ended"], f"{run['seconds']:.0f}"
         verdicts = Counter(claim["verdict"] for claim in claims(slug))
         if verdicts["holds"] > 1:
             verdicts["hold"] = verdicts.pop("holds")
         counts = ", ".join(f"{verdicts[name]}\N{NO-BREAK SPACE}{name}" for name in sorted(verdicts))
-        texts = (run["ended"], on, f"{run['seconds']:.0f}", versions, counts)
+        texts = (executed or NOT_RUN, on, seconds, versions, counts)
         return [page_link(slug), *map(nodes.Text, texts)]
 
 
 def page_link(slug: str) -> nodes.reference:
     """Return a link to a page, by its short title."""
     return nodes.reference(text=pages.short_title(slug), refuri=f"{slug}.html", internal=True)
+
+
+def claim_link(slug: str, claim: dict[str, Any]) -> nodes.reference:
+    """Return a link to a claim's card, by its statement."""
+    address = f"{slug}.html#{claim['anchor']}"
+    return nodes.reference(text=claim["statement"], refuri=address, internal=True)
 
 
 def list_item(*content: nodes.Node) -> nodes.list_item:
@@ -116,31 +141,46 @@ def changed_pages(
 ) -> list[str]:
     """Name the pages whose checked outputs are not those that Sphinx last read."""
     known: dict[str, str] = getattr(env, "ddl_outputs", {})
+    stale = pages.stale()
     today = {
         slug: hashlib.sha256((pages.EXECUTED / f"{slug}.ipynb").read_bytes()).hexdigest()
         for slug in pages.slugs()
+        if slug not in stale
     }
     env.ddl_outputs = today  # type: ignore[attr-defined]
-    fresh = [slug for slug in today if known.get(slug) != today[slug] and slug in env.all_docs]
+    if stale:
+        LOGGER.warning(
+            "not executed with today's code on this machine: %s. These pages show the text of "
+            "an earlier run, without figures. To execute them, run: make book",
+            ", ".join(stale),
+            type="ddl",
+            subtype="not_run",
+        )
     if known == today:
-        return fresh
-    return [*fresh, *(name for name in env.all_docs if name in EVIDENCE)]
+        return []
+    other = (slug for slug in pages.slugs() if known.get(slug) != today.get(slug))
+    return [name for name in (*other, *EVIDENCE) if name in env.all_docs]
 
 
-def all_from_cache(app: Sphinx, env: BuildEnvironment) -> None:
-    """Stop a build that executed a page itself: its outputs were compared with nothing.
-
-    Raises:
-        RuntimeError: If MyST-NB's record of a page names another way than the cache.
-    """
-    for slug in pages.slugs():
-        if pages.checked(slug) is None:
-            raise RuntimeError(f"{slug} was built from outputs that were not checked")
+def give_outputs(app: Sphinx, page: str, content: list[str]) -> None:
+    """Put a page's checked outputs in place of the stored ones, or the note that it has none."""
+    if page not in pages.slugs():
+        return
+    notebook = pages.with_outputs(page)
+    if notebook is None:
+        notebook = pages.read(page)
+        note = nbformat.v4.new_markdown_cell(NOTE)
+        note.pop("id")  # as in all stored pages
+        notebook.cells.insert(1, note)
+    content[0] = nbformat.writes(notebook)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
+    if app.srcdir == pages.ROOT:  # `jupyter-book build .` expects the pages beside `_toc.yml`
+        app.srcdir = app.confdir = type(app.srcdir)(pages.BOOK)
+        app.config.external_toc_path = str(pages.ROOT / "_toc.yml")
     app.add_directive("page-status", PageStatus)
     app.connect("env-get-outdated", changed_pages)
-    app.connect("env-updated", all_from_cache)
+    app.connect("source-read", give_outputs)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

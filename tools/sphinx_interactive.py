@@ -45,7 +45,8 @@ STOPS = 17  # of a colour map; between them scripts interpolate
 
 def figures(slug: str) -> Iterator[dict[str, Any]]:
     """Yield the interactive figures in a page's checked outputs."""
-    for cell in code_cells(pages.executed(slug)):
+    page = pages.checked(slug)
+    for cell in code_cells(page) if page else []:
         for output in cell.outputs:
             if INTERACTIVE_MIME in output.get("data", {}):
                 yield output.data[INTERACTIVE_MIME]

@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from tools import lectures
-from tools.sphinx_book import claims, made_of, table
+from tools.sphinx_book import claim_link, claims, list_item, made_of, table
 
 SIGNS = {"holds": "✓"}
 
@@ -50,19 +50,14 @@ class LectureTable(SphinxDirective):
         result = nodes.bullet_list()
         for entry in evidence:
             claim = self.claim(entry)
-            paragraph = nodes.paragraph()
-            paragraph += nodes.Text(SIGNS.get(claim["verdict"], f"○ ({claim['verdict']})") + " ")
-            paragraph += nodes.reference(
-                text=claim["statement"],
-                refuri=f"{entry.slug}.html#{claim['anchor']}",
-                internal=True,
-            )
+            content: list[nodes.Node] = [
+                nodes.Text(SIGNS.get(claim["verdict"], f"○ ({claim['verdict']})") + " "),
+                claim_link(entry.slug, claim),
+            ]
             if measured and claim["measured"] != "true":
                 measure = f": {claim['measure']} " if claim["measure"] else ": "
-                paragraph += [nodes.Text(measure), nodes.strong(text=claim["measured"])]
-            item = nodes.list_item()
-            item += paragraph
-            result += item
+                content += [nodes.Text(measure), nodes.strong(text=claim["measured"])]
+            result += list_item(*content)
         return result
 
 
@@ -113,11 +108,7 @@ class LectureNames(SphinxDirective):
         made_of(self.env, lectures.SOURCE)
         result = nodes.bullet_list()
         for short, full in lectures.lectures().items():
-            paragraph = nodes.paragraph()
-            paragraph += [nodes.strong(text=short), nodes.Text(f": {full}")]
-            item = nodes.list_item()
-            item += paragraph
-            result += item
+            result += list_item(nodes.strong(text=short), nodes.Text(f": {full}"))
         return [result]
 
 

@@ -15,7 +15,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from ddl.claims import show_value
 from tools import margins, pages, strip
-from tools.sphinx_book import claims, made_of, page_link, table
+from tools.sphinx_book import claim_link, claims, made_of, page_link, table
 
 COLUMNS = ("Statement", "This build", "Accepted", "Other runs", "Margin", "Verdict")
 WITHDRAWN = ("Statement", "Accepted", "Runs", "Why it went")
@@ -45,16 +45,19 @@ class ClaimsLedger(SphinxDirective):
 def _row(
     slug: str, row: dict[str, Any], entry: dict[str, Any] | None, today: str
 ) -> list[nodes.Node]:
-    link = nodes.reference(
-        text=row["statement"], refuri=f"{slug}.html#{row['anchor']}", internal=True
-    )
     measure = f" ({row['measure']})" if row["measure"] else ""
     source = f"; source: {row['source']}" if row["source"] else ""
     texts = [row["measured"] + measure, row["accepted"] + source]
     runs, margin = nodes.Text("none yet"), ""
     if entry:
         runs, margin = _runs(entry, row, older=entry["fingerprint"] != today), _margin(entry)
-    return [link, *map(nodes.Text, texts), runs, nodes.Text(margin), nodes.Text(row["verdict"])]
+    return [
+        claim_link(slug, row),
+        *map(nodes.Text, texts),
+        runs,
+        nodes.Text(margin),
+        nodes.Text(row["verdict"]),
+    ]
 
 
 def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> nodes.Node:

@@ -29,6 +29,9 @@ def mathml(latex: str, *, display: str) -> str:
     or closes, whether a minus has something before it, and where a function's name ends.
     """
     root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", convert(latex, display=display)))
+    for script in root.iter("msub") if display == "block" else ():
+        if script[0].get("movablelimits") == "true":  # of \operatorname*{argmin}_w
+            script.tag = "munder"
     for row in list(root.iter()):
         if row.tag in ("mrow", "mtd", "msqrt", "math"):
             _space(row)
@@ -69,6 +72,8 @@ def _space(row: Element) -> None:
         elif core.tag == "mo" and (text in SYMBOLS or FUNCTION.fullmatch(text)):
             core.tag = "mi"
             core.attrib.clear()
+        elif text == "/":  # TeX sets it like a letter
+            core.attrib.update(lspace="0", rspace="0")
         named = core.tag == "mi" and FUNCTION.fullmatch(text) is not None
         sign = core.tag == "mo"
         closes = sign and text in CLOSED

@@ -58,10 +58,10 @@ def slim(
     scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
-    context["ddl_launch"] = page if page in pages.slugs() else ""
-    if context["ddl_launch"]:
+    if page in pages.slugs() and (ran := pages.checked(page)):
+        context["ddl_launch"] = page
         context["ddl_buttons"] = launch.buttons(page)
-        context["ddl_run"] = pages.executed(page).metadata["ddl"]
+        context["ddl_run"] = ran.metadata["ddl"]
     if "body" in context:
         context["body"] = with_whole_words(with_lazy_pictures(context["body"]))
 
@@ -145,7 +145,8 @@ def slim_pictures(app: Sphinx, failure: Exception | None) -> None:
 def add_launch_copies(app: Sphinx, failure: Exception | None) -> None:
     """Write the notebooks that readers download and launch."""
     if not failure and app.builder.format == "html":
-        launch.write_copies(Path(app.outdir) / "launch")
+        ready = (slug for slug in pages.slugs() if pages.checked(slug))
+        launch.write_copies(Path(app.outdir) / "launch", ready)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
