@@ -59,8 +59,11 @@ def window(page) -> tuple[int, int, int, int, float]:
 def costs(page) -> tuple[list[list[int]], int, float, int]:
     """Return weights and multiplications of both ways, the output's side, their ratio, the most."""
     tables = [
-        [int(cell.replace(",", "")) for cell in table.locator("td:last-child").all_text_contents()]
-        for table in page.locator(".ddl-bars").all()
+        [
+            int(text.replace(",", ""))
+            for text in group.locator("span:last-child").all_text_contents()
+        ]
+        for group in page.locator(".ddl-bars").all()
     ]
     text = page.locator(".ddl-readout").nth(1).text_content()
     found = re.search(r"to 128 of (\d+) x .* by (\S+)\. It saves .*?(\d+|no number of) ch", text)
@@ -101,8 +104,8 @@ def check_costs(page, n: dict[str, int]) -> None:
     assert rounded == (exact != out)
     # The bars are as long as the numbers say.
     widths = "found => found.map(node => node.getBoundingClientRect().width)"
-    for table, counts in zip(page.locator(".ddl-bars").all(), right_tables, strict=True):
-        bars = table.locator(".ddl-bar").evaluate_all(widths)
+    for group, counts in zip(page.locator(".ddl-bars").all(), right_tables, strict=True):
+        bars = group.locator(".ddl-bar").evaluate_all(widths)
         shares = [count / max(counts) for count in counts]
         assert [bar / max(bars) for bar in bars] == pytest.approx(shares, abs=0.01)
 

@@ -109,7 +109,7 @@ export function start(stage, lecture) {
 
   function draw() {
     const { out } = sizes(SIDE);
-    const { colors, faint, paper } = theme();
+    const { colors, ink, faint, paper } = theme();
     const all = SIDE + 2 * padding.value;
     const cell = input.width / all;
     const box = ({ context }, row, column, value) => {
@@ -119,6 +119,10 @@ export function start(stage, lecture) {
       context.lineWidth = 1;
       context.strokeRect(column * cell, row * cell, cell, cell);
     };
+    const zero = ({ context }, row, column) => {
+      context.fillStyle = ink;
+      context.fillText("0", (column + 0.5) * cell, (row + 0.5) * cell + 4);
+    };
     const frame = ({ context }, row, column, color) => {
       context.strokeStyle = color;
       context.lineWidth = 3;
@@ -127,12 +131,15 @@ export function start(stage, lecture) {
     for (const { context, width, height } of [input, output]) {
       context.fillStyle = paper;
       context.fillRect(0, 0, width, height);
+      context.textAlign = "center";
+      context.font = "11px system-ui, sans-serif";
     }
     for (let k = 0; k < all ** 2; k++) {
       const [row, column] = [Math.floor(k / all), k % all];
       const [r, c] = [row - padding.value, column - padding.value];
       const inside = Math.min(r, c) >= 0 && Math.max(r, c) < SIDE;
       box(input, row, column, inside ? IMAGE[r * SIDE + c] : undefined);
+      if (!inside) zero(input, row, column);
     }
     for (const { row, column } of taps(at)) {
       frame(input, row + padding.value, column + padding.value, colors[0]);
@@ -149,14 +156,15 @@ export function start(stage, lecture) {
     );
   }
 
-  const tables = COSTS.map((cost) => {
+  const groups = COSTS.map((cost) => {
     const rows = [0, 1].map(() => ({
-      name: make("th", { scope: "row" }),
+      name: make("span"),
+      count: make("span"),
       bar: make("div", { class: "ddl-bar" }),
-      count: make("td"),
     }));
-    const lines = rows.map(({ name, bar, count }) => make("tr", {}, name, make("td", {}, bar), count));
-    const node = make("table", { class: "ddl-bars" }, make("caption", {}, cost), make("tbody", {}, ...lines));
+    const lines = rows.flatMap(({ name, count, bar }) => [make("p", {}, name, " ", count), bar]);
+    const node = make("div", { class: "ddl-bars", role: "group", "aria-label": cost });
+    node.append(make("p", { class: "ddl-bars-name" }, cost), ...lines);
     return { node, rows };
   });
 
@@ -172,7 +180,7 @@ export function start(stage, lecture) {
     ];
     const window = `${kernel.value}x${kernel.value}`;
     const names = [`${window} alone`, `1x1 to ${middle.value}, then ${window}`];
-    tables.forEach(({ rows }, t) => {
+    groups.forEach(({ rows }, t) => {
       const most = Math.max(...counts[t]);
       rows.forEach(({ name, bar, count }, k) => {
         name.textContent = names[k];
@@ -199,7 +207,7 @@ export function start(stage, lecture) {
     said.node,
     help("Drag the window by touch or mouse, or move it by arrow keys."),
     controls(middle.node),
-    ...tables.map(({ node }) => node),
+    make("div", { class: "ddl-row" }, ...groups.map(({ node }) => node)),
     costs.node,
   );
   onTheme(() => {

@@ -89,10 +89,11 @@ export async function start(stage, numbers, model) {
     picture(given, noisy, SIDE);
     if (!done) return; // the networks are at work
     const inks = passes.map((images) => images.slice(0, done + 1).map(mean));
-    const ranges = { x: [0, Math.max(10, done)], y: [0, Math.max(0.4, ...inks.flat())] };
+    const most = 1.6 * Math.max(0.4, ...inks.flat()); // above the curves stand their names
+    const ranges = { x: [0, Math.max(10, done)], y: [0, most] };
     const scale = axes(chart, { ...ranges, xlabel: "pass", ylabel: "ink, mean of the pixels" });
     const goal = mean(clean);
-    curve(chart, scale, ranges.x.map((x) => [x, goal]), ink, { style: 3, thick: 1 });
+    curve(chart, scale, ranges.x.map((x) => [x, goal]), ink, { style: 3, thick: 1.5 });
     inks.forEach((shares, k) => {
       const points = shares.map((value, pass) => [pass, value]);
       curve(chart, scale, points, colors[k], { style: k });

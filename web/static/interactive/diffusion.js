@@ -146,7 +146,10 @@ export async function start(stage, numbers, model) {
     scale = axes(paths, { x: [T, 0], y: [LOW, HIGH], xlabel: "step t", ylabel: "x" });
     for (let i = 12; i < frame.x.length; i += 25) {
       const end = frames.at(-1).t === 0 ? frames.at(-1).x[i] : frames[0].x[i];
-      curve(paths, scale, walked.map(({ t, x }) => [t, x[i]]), colors[end > -0.4 ? 1 : 0], { thick: 1 });
+      const color = colors[end > -0.4 ? 1 : 0];
+      curve(paths, scale, walked.map(({ t, x }) => [t, x[i]]), color, { thick: 1 });
+      paths.context.fillStyle = color;
+      paths.context.fillRect(scale.x(frame.t) - 2, scale.y(frame.x[i]) - 2, 4, 4);
     }
     curve(paths, scale, [[frame.t, LOW], [frame.t, HIGH]], ink, { style: 1, thick: 1 });
     said.tell(

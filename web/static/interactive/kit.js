@@ -98,7 +98,7 @@ export function controls(...nodes) {
 
 /**
  * A line of text: `tell` changes it. What moves changes it at every frame; a screen reader is
- * told once it has not changed for half a second.
+ * told once it has not changed for a second.
  */
 export function readout() {
   const seen = make("p", { class: "ddl-readout", "aria-hidden": "true" });
@@ -110,7 +110,7 @@ export function readout() {
       if (text === seen.textContent) return;
       seen.textContent = text;
       clearTimeout(waiting);
-      waiting = setTimeout(() => (spoken.textContent = text), 500);
+      waiting = setTimeout(() => (spoken.textContent = text), 1000);
     },
   };
 }
