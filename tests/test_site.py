@@ -1,5 +1,6 @@
 """The site shows what was checked last: outputs of a small book, built twice."""
 
+import gzip
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tools import pages
 from tools.sphinx_site import with_lazy_pictures, with_whole_words
@@ -272,11 +274,22 @@ def test_printed_code_has_the_colours_of_code_and_other_words_have_none(small_bo
 
 def test_interactive_figure_brings_numbers_and_model(small_book: Path) -> None:
     html = small_book / "_build" / "html"
-    assert 'data-interactive="gating"' in (html / "page.html").read_text(encoding="utf-8")
+    page = (html / "page.html").read_text(encoding="utf-8")
+    place = page[page.index('data-interactive="gating"') :][:900]
+    words = yaml.safe_load((pages.ROOT / "web" / "interactive.yml").read_text(encoding="utf-8"))[
+        "gating"
+    ]
+    assert words["title"] in place
+    assert "This figure needs scripts." in place
+    # It has a model, so the runtime is in its size.
+    wasm = html / "_static" / "onnxruntime" / "ort-wasm-simd-threaded.wasm"
+    told = re.search(r'data-size="([\d.]+) MB"', place)
+    assert told is not None
+    assert float(told[1]) > len(gzip.compress(wasm.read_bytes(), 6)) / 1e6
     data = html / "_static" / "interactive" / "data"
     assert json.loads((data / "gating.json").read_text(encoding="utf-8")) == {"w1": 1.0}
     assert (data / "gating.net.onnx").stat().st_size > 100
-    assert (html / "_static" / "onnxruntime" / "ort-wasm-simd-threaded.wasm").is_file()
+    assert "COLORS" in (html / "_static" / "interactive" / "palette.js").read_text(encoding="utf-8")
 
 
 def test_sentences_of_cells_have_formulas(small_book: Path) -> None:

@@ -9,7 +9,6 @@
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,7 +35,6 @@ SCRIPTS = (
 )
 SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
 SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
-RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 WORDS_A_MINUTE = 200
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
@@ -142,16 +140,6 @@ def close_details(translator: HTML5Translator, node: nodes.Element) -> None:
     translator.body.append("</details>\n")
 
 
-def add_runtime(app: Sphinx, failure: Exception | None) -> None:
-    """Copy ONNX Runtime, which interactive figures load once they are started."""
-    if failure or app.builder.format != "html":
-        return
-    target = Path(app.outdir) / "_static" / "onnxruntime"
-    target.mkdir(parents=True, exist_ok=True)
-    for name in RUNTIME:
-        shutil.copy(WEB / "node_modules" / "onnxruntime-web" / "dist" / name, target / name)
-
-
 def slim_pictures(app: Sphinx, failure: Exception | None) -> None:
     """Store the figures with a palette of 256 colours where no eye sees the difference."""
     if failure or app.builder.format != "html":
@@ -184,7 +172,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_js_file("site.js", loading_method="defer")
     app.connect("config-inited", configure, priority=100)
     app.connect("html-page-context", slim, priority=900)
-    app.connect("build-finished", add_runtime)
     app.connect("build-finished", slim_pictures)
     app.connect("build-finished", add_launch_copies)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

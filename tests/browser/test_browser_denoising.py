@@ -134,7 +134,7 @@ def test_keyboard_draws(visit, nets) -> None:
     press(page, "Clear the pad")
     clean = np.zeros((28, 28))
     expect(page, nets, clean, spoiled(clean), 1)
-    pad = page.get_by_role("img", name="to draw on")
+    pad = page.get_by_role("application", name="to draw on")
     pad.focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
@@ -160,7 +160,7 @@ def test_keyboard_draws(visit, nets) -> None:
 def test_pointer_draws(visit, nets, view: str) -> None:
     page = start(visit(view))
     press(page, "Clear the pad")
-    pad = page.get_by_role("img", name="to draw on")
+    pad = page.get_by_role("application", name="to draw on")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     assert box is not None

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ddl.diffusion import ExactNoise, NoiseSchedule, ddim_sample, linear_schedule
 from ddl.image_diffusion import respaced
+from ddl.plotting import COLORS
 from tools import pages
 from tools.sphinx_interactive import figures
 
@@ -87,6 +88,7 @@ def choose(page, way: str, steps: str, by: str = "exactly") -> None:
     page.wait_for_function(
         "n => document.querySelector('.ddl-stage input[type=range]').max === n", arg=steps
     )
+    page.locator(".ddl-stage input[type=range]").press("End")
 
 
 def told(page) -> tuple[int, float, float]:
@@ -94,6 +96,46 @@ def told(page) -> tuple[int, float, float]:
     found = re.search(r"At step (\d+) of 1000 a share (\S+) .* density (\S+)\.$", text)
     assert found is not None, text
     return int(found[1]), float(found[2]), float(found[3])
+
+
+def test_it_opens_at_noise_and_a_choice_keeps_the_place(visit, figure, exact) -> None:
+    page = start(visit)
+    t, share, _ = told(page)
+    assert t == 1000
+    assert share < 0.01
+    slider = page.locator(".ddl-stage input[type=range]")
+    for _ in range(5):
+        slider.press("ArrowRight")
+    assert told(page)[0] == 750
+    page.locator(".ddl-stage select").nth(1).select_option("40")
+    page.locator(".ddl-readout", has_text="At step 750 of").wait_for()
+    assert slider.input_value() == "10"
+
+
+def test_paths_have_the_colour_of_their_hill_as_in_the_still_figure(visit) -> None:
+    page = start(visit)
+    page.locator(".ddl-stage input[type=range]").press("End")
+    # The data are low, in the first colour, or high, in the second: at the right edge, t = 0.
+    seen = (
+        page.locator(".ddl-stage canvas")
+        .nth(1)
+        .evaluate(
+            """node => {
+          const ratio = node.width / 360;
+          const column = node.getContext("2d").getImageData(
+            Math.round(347 * ratio), 0, 1, node.height).data;
+          const found = {};
+          for (let y = 0; y < node.height; y++) {
+            const hex = [...column.slice(4 * y, 4 * y + 3)]
+              .map((part) => part.toString(16).padStart(2, "0")).join("");
+            (found["#" + hex] ??= []).push(y);
+          }
+          return found;
+        }"""
+        )
+    )
+    high, low = seen[COLORS[1].lower()], seen[COLORS[0].lower()]
+    assert max(high) < min(low)  # rows count from the top
 
 
 @pytest.mark.parametrize("steps", [5, 20, 80])
@@ -116,9 +158,12 @@ def test_ddim_by_the_pages_network(visit, figure, schedule) -> None:
     page = start(visit)
     choose(page, DDIM, "10", "by the page's network")
     expected = ddim_sample(network, schedule, column(figure["data"]["starts"]), steps=10)
-    page.wait_for_function(
-        "text => document.querySelector('.ddl-readout').textContent.includes(text)",
-        arg=f"density {distance(figure, expected):.3f}"[:-1],
+    page.wait_for_function(  # the network takes its time, meanwhile the exact walk is shown
+        """right => {
+          const told = document.querySelector(".ddl-readout").textContent.match(/density (.*)\\.$/);
+          return told && Math.abs(told[1] - right) < 1e-3;
+        }""",
+        arg=distance(figure, expected),
     )
     assert told(page)[2] == pytest.approx(distance(figure, expected), abs=1e-3)
 

@@ -86,65 +86,69 @@ def expect(page: Page, images, guesses, step: int, words: str) -> None:
     assert [float(value) for value in found[0]] == pytest.approx(pixels, abs=5e-4)
 
 
+def slide(page: Page, key: str, times: int = 1) -> None:
+    for _ in range(times):
+        page.get_by_role("slider", name="steps taken").press(key)
+
+
 def test_the_page_s_walk_is_walked_again(visit, figure, walk) -> None:
     found = visit()
     page = start(found)
     images, guesses = walk(figure["data"]["noise"], 3, 1, stops(20))
+    expect(page, images, guesses, 0, "t = 1000,")  # the story begins with noise
+    slide(page, "End")
     expect(page, images, guesses, 20, "t = 0, asked for the digit 3 with w = 1")
     # And it is torch's, from the page itself.
     np.testing.assert_allclose(shown(page), figure["data"]["walk"], atol=1e-3)
-    place = page.get_by_role("slider", name="steps taken")
-    for _ in range(8):
-        place.press("ArrowLeft")
+    slide(page, "ArrowLeft", 8)
     expect(page, images, guesses, 12, "t = 400,")
-    place.press("Home")
-    expect(page, images, guesses, 0, "t = 1000,")
     assert found.complaints == []
     assert found.foreign == []
 
 
-def test_every_wish_is_heard(visit, walk) -> None:
+def test_every_wish_is_heard_at_once(visit, figure, walk) -> None:
     page = start(visit())
-    noise = list(islice(gaussian(9), 196))
-    page.get_by_role("combobox", name="digit").select_option("7")
+    slide(page, "End")
+    page.get_by_role("combobox", name="digit").select_option("8")
+    images, guesses = walk(figure["data"]["noise"], 8, 1, stops(20))
+    expect(page, images, guesses, 20, "asked for the digit 8 with w = 1")
     page.get_by_role("combobox", name="steps").select_option("5")
-    for _ in range(3):
-        page.get_by_role("slider", name="guidance w").press("ArrowRight")
     for _ in range(9):
         page.get_by_role("slider", name="noise number").press("ArrowRight")
-    page.get_by_role("button", name="Sample").press("Enter")
-    images, guesses = walk(noise, 7, 2.5, stops(5))
-    expect(page, images, guesses, 5, "asked for the digit 7 with w = 2.5")
+    for _ in range(3):
+        page.get_by_role("slider", name="guidance w").press("ArrowRight")
+    noise = list(islice(gaussian(9), 196))
+    images, guesses = walk(noise, 8, 2.5, stops(5))
+    expect(page, images, guesses, 5, "asked for the digit 8 with w = 2.5")
     page.get_by_role("combobox", name="digit").select_option("not told")
     page.get_by_role("combobox", name="steps").select_option("50")
-    page.get_by_role("button", name="Sample").press("Enter")
     images, guesses = walk(noise, NOT_TOLD, 0, stops(50))
     expect(page, images, guesses, 50, "digit not told")
 
 
 def test_a_walk_goes_on_with_another_wish(visit, figure, walk) -> None:
     page = start(visit())
-    images, guesses = walk(figure["data"]["noise"], 3, 1, stops(20))
-    expect(page, images, guesses, 20, "asked for the digit 3")
-    place = page.get_by_role("slider", name="steps taken")
-    for _ in range(15):
-        place.press("ArrowLeft")
-    expect(page, images, guesses, 5, "asked for the digit 3")
-    page.get_by_role("combobox", name="digit").select_option("8")
+    slide(page, "End")
+    page.get_by_role("button", name="Walk on from here").click()
+    assert "take it back first" in page.locator(".ddl-readout").inner_text()
     page.get_by_role("slider", name="guidance w").press("End")
+    images, guesses = walk(figure["data"]["noise"], 3, 4, stops(20))
+    expect(page, images, guesses, 20, "asked for the digit 3 with w = 4")
+    slide(page, "ArrowLeft", 15)
+    expect(page, images, guesses, 5, "asked for the digit 3")
+    page.get_by_role("combobox", name="then ask for").select_option("8")
     page.get_by_role("button", name="Walk on from here").click()
     on, on_guesses = walk(images[5], 8, 4, stops(20)[5:])
     images, guesses = images[:5] + on, guesses[:5] + on_guesses
     expect(page, images, guesses, 20, "asked for the digit 8 with w = 4")
-    for _ in range(16):
-        place.press("ArrowLeft")
-    expect(page, images, guesses, 4, "asked for the digit 3 with w = 1")
+    slide(page, "ArrowLeft", 16)
+    expect(page, images, guesses, 4, "asked for the digit 3 with w = 4")
 
 
 def test_the_walk_is_shown_step_by_step_unless_motion_is_reduced(visit) -> None:
     def steps_seen(still: bool) -> int:
         page = start(visit(), still=still)
-        page.locator(".ddl-readout", has_text="After 20 of 20").wait_for()
+        page.locator(".ddl-readout", has_text="After 0 of 20").wait_for()
         page.evaluate(
             """() => {
               window.seen = new Set();
@@ -153,11 +157,8 @@ def test_the_walk_is_shown_step_by_step_unless_motion_is_reduced(visit) -> None:
                 .observe(document.querySelector(".ddl-stage"), { attributes: true });
             }"""
         )
-        page.get_by_role("combobox", name="digit").select_option("8")
-        page.get_by_role("button", name="Sample").press("Enter")
-        page.locator(
-            ".ddl-readout", has_text="After 20 of 20 steps, t = 0, asked for the digit 8"
-        ).wait_for()
+        page.get_by_role("button", name="Play").press("Enter")
+        page.locator(".ddl-readout", has_text="After 20 of 20 steps, t = 0").wait_for()
         return page.evaluate("seen.size")
 
     assert steps_seen(still=True) == 1

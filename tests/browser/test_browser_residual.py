@@ -1,9 +1,11 @@
 """The depth slider: what it tells is what the page's runs measured."""
 
+import math
 import re
 
 import pytest
 
+from ddl.plotting import COLORS
 from tools import pages
 from tools.sphinx_interactive import figures
 
@@ -63,8 +65,14 @@ RUNS = {
     },
 }
 DEPTHS = [8, 20, 56]
-LIGHT = {"plain": "#0072b2", "residual": "#d55e00"}
-DARK = {"plain": "#56b4e9", "residual": "#ff9d52"}
+LIGHT = {kind: COLORS[k].lower() for k, kind in enumerate(("plain", "residual"))}
+
+
+def lighter(color: str) -> str:
+    parts = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
+    return "#" + "".join(f"{math.floor(p + 0.4 * (255 - p) + 0.5):02x}" for p in parts)
+
+
 PIXEL = """(node, [x, y]) => {
   const ratio = node.width / 440;
   const place = [Math.round(x * ratio), Math.round(y * ratio), 1, 1];
@@ -124,7 +132,9 @@ def test_a_line_joins_the_medians(drawn: Drawn) -> None:
     for kind, (first, second) in lines.items():
         seen = [drawn.color(k, first + k * (second - first)) for k in between]
         assert LIGHT[kind] in seen
-        assert ("#ffffff" in seen) == (kind == "plain"), kind  # dashes leave gaps
+        assert ("#ffffff" in seen) == (kind == "residual"), (
+            kind
+        )  # dashes, as in the still one, leave gaps
 
 
 def test_the_choice_shows_the_other_images_at_once(drawn: Drawn) -> None:
@@ -138,7 +148,7 @@ def test_the_choice_shows_the_other_images_at_once(drawn: Drawn) -> None:
 
 def test_the_picture_follows_the_theme(drawn: Drawn) -> None:
     drawn.page.evaluate("document.body.dataset.theme = 'dark'")
-    assert drawn.dots("residual", 0) == [DARK["residual"]] * 4
+    assert drawn.dots("residual", 0) == [lighter(LIGHT["residual"])] * 4
 
 
 def test_the_axes_are_labelled_in_full(visit) -> None:

@@ -149,14 +149,18 @@
 
   for (const place of document.querySelectorAll(".ddl-interactive")) {
     const name = place.dataset.interactive;
+    const offer = `Start the interactive figure (${place.dataset.size})`;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "ddl-start";
-    button.textContent = "Start the interactive figure";
-    place.replaceChildren(button);
+    button.textContent = offer;
+    const note = document.createElement("p");
+    note.setAttribute("role", "alert");
+    place.querySelector(".ddl-not-started").replaceWith(button);
     button.addEventListener("click", async () => {
       button.disabled = true;
       button.textContent = "Loading …";
+      note.remove();
       try {
         if (location.protocol === "file:") {
           throw new Error(
@@ -171,16 +175,14 @@
         const stage = document.createElement("div");
         stage.className = "ddl-stage";
         await figure.start(stage, numbers, (model) => new URL(`data/${name}.${model}.onnx`, here));
-        place.replaceChildren(stage);
+        button.replaceWith(stage);
         place.dataset.started = "true";
         stage.querySelector("input, button, select, [tabindex]")?.focus({ preventScroll: true });
       } catch (problem) {
         button.disabled = false;
-        button.textContent = "Start the interactive figure";
-        const note = document.createElement("p");
-        note.setAttribute("role", "alert");
+        button.textContent = offer;
         note.textContent = problem.message;
-        place.replaceChildren(button, note);
+        button.after(note);
       }
     });
   }

@@ -1,5 +1,5 @@
 // A query in the plane: its scores with the keys, their softmax, the mixture of the values.
-import { axes, canvas, choice, controls, curve, heat, make, movable, onTheme, readout, slider, theme, word } from "./kit.js";
+import { axes, canvas, choice, controls, curve, heat, help, make, movable, onTheme, readout, slider, theme, word } from "./kit.js";
 
 const RANGE = { x: [-3, 3], y: [-3, 3] };
 const DIVIDED = "divided by √d";
@@ -16,7 +16,7 @@ const slope = (a) =>
   Math.sqrt(a.flatMap((p, i) => a.map((q, j) => ((i === j ? p : 0) - p * q) ** 2)).reduce((s, t) => s + t));
 
 export function start(stage, { keys, values, query, lengths }) {
-  const plane = canvas(340, 320, "The plane of queries and keys. The colour is the mixture that a query there reads.");
+  const plane = canvas(340, 320, "The query among four keys: arrow keys move it. The colour is the mixture that a query there reads.");
   const bars = canvas(320, 250, "Four bars, the weights of the keys, and a line with the mixture of their values.");
   const said = readout();
   let scale;
@@ -34,28 +34,29 @@ export function start(stage, { keys, values, query, lengths }) {
 
   function drawPlane(weights) {
     scale = axes(plane, { ...RANGE, xlabel: "first number", ylabel: "second number" });
-    heat(plane, scale, RANGE, (x, y) => mix(softmax(entering(x, y)), values), [low, high]);
+    heat(plane, scale, RANGE, (x, y) => mix(softmax(entering(x, y)), values), [low, high], "viridis");
     const { context } = plane;
     for (const [thick, color] of [[6, "#000"], [3, "#fff"]]) {
       curve(plane, scale, [[0, 0], [point.x, point.y]], color, { thick });
     }
-    const disc = (x, y, radius) => {
+    const disc = (x, y, radius, rim) => {
       context.beginPath();
       context.arc(scale.x(x), scale.y(y), radius, 0, 7);
       context.fillStyle = "#fff";
       context.fill();
-      context.lineWidth = 2;
-      context.strokeStyle = "#000";
+      context.lineWidth = 3;
+      context.strokeStyle = rim;
       context.stroke();
     };
+    const { colors } = theme();
     context.textAlign = "center";
     context.font = "11px system-ui, sans-serif";
     keys.forEach(([x, y], k) => {
-      disc(x, y, 9 + 9 * weights[k]);
+      disc(x, y, 9 + 9 * weights[k], colors[k]);
       context.fillStyle = "#000";
       context.fillText(values[k], scale.x(x), scale.y(y) + 4);
     });
-    disc(point.x, point.y, 6);
+    disc(point.x, point.y, 6, "#000");
   }
 
   function drawBars(weights, before, after) {
@@ -74,7 +75,7 @@ export function start(stage, { keys, values, query, lengths }) {
       context.fillText(`score ${word(before[k])}, into softmax ${word(after[k])}`, left, y + 32);
       context.strokeStyle = faint;
       context.strokeRect(left, y, long, 17);
-      context.fillStyle = colors[0];
+      context.fillStyle = colors[k];
       context.fillRect(left, y, long * weight, 17);
     });
     const [x, y] = [(value) => left + ((value - low) / (high - low)) * long, height - 34];
@@ -85,7 +86,6 @@ export function start(stage, { keys, values, query, lengths }) {
     context.fillText("mixture", 6, y + 4);
     context.textAlign = "center";
     for (const value of values) context.fillText(value, x(value), y + 24);
-    context.fillStyle = colors[1];
     context.beginPath();
     context.arc(x(mix(weights, values)), y, 7, 0, 7);
     context.fill();
@@ -96,18 +96,19 @@ export function start(stage, { keys, values, query, lengths }) {
     const weights = softmax(after);
     drawPlane(weights);
     drawBars(weights, before, after);
-    said.textContent =
+    said.tell(
       `Query ${word(point.x)}, ${word(point.y)}. Scores: ${before.map(word).join(", ")}. ` +
-      `Weights: ${weights.map((weight) => weight.toFixed(3)).join(", ")}. ` +
-      `Mixture of the values: ${mix(weights, values).toFixed(2)}. ` +
-      `Size of the derivative: ${slope(weights).toFixed(3)}.`;
+        `Weights: ${weights.map((weight) => weight.toFixed(3)).join(", ")}. ` +
+        `Mixture of the values: ${mix(weights, values).toFixed(2)}. ` +
+        `Size of the derivative: ${slope(weights).toFixed(3)}.`,
+    );
   }
 
   stage.append(
     controls(length.node, root.node, heatOf.node),
     make("div", { class: "ddl-row" }, plane.node, bars.node),
-    said,
-    make("p", { class: "ddl-readout" }, "Move the query by touch, mouse or arrow keys."),
+    said.node,
+    help("Move the query by touch, mouse or arrow keys."),
   );
   onTheme(draw);
   draw();

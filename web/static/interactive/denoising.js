@@ -1,12 +1,9 @@
 // A digit under noise, and three networks that are fed their own output again and again.
-import { axes, button, canvas, choice, controls, curve, load, make, onTheme, picture, readout, slider, theme, titled, uniform, word } from "./kit.js";
+import { axes, button, canvas, choice, controls, curve, draggable, help, legend, load, make, onTheme, picture, readout, slider, theme, titled, uniform, word } from "./kit.js";
 
 const SIDE = 28;
 const NETS = { without: "without skips", with: "with skips", careful: "small steps" };
-const DASHES = [[], [8, 3], [2, 2]];
-const LINES = ["solid", "dashed", "dotted"];
 const MOST = 30; // passes
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const clip = (value) => Math.min(1, Math.max(0, value));
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -16,13 +13,13 @@ export async function start(stage, numbers, model) {
   const nets = [];
   for (const name of Object.keys(NETS)) nets.push(await load(model(name)));
   const names = Object.values(NETS);
-  const pad = canvas(224, 224, "The clean digit, to draw on, and a frame that arrow keys move.");
-  const chart = canvas(330, 224, "Ink over passes: a curve for each net, the clean digit's dashed.");
+  const pad = canvas(224, 224, "The clean digit, to draw on. Arrow keys move a frame, the space bar draws in it.");
+  const chart = canvas(330, 224, "Ink over passes: a curve for each network, a dotted line for the clean digit.");
   const given = canvas(140, 140, "The digit under noise: what the networks see first.");
   const results = names.map((name) => canvas(140, 140, `The image that comes out ${name}.`));
   const titles = results.map((surface, k) => titled(surface, names[k]));
   const drawn = titled(pad, "clean digit: draw here");
-  const inked = titled(chart, "dashed: the clean digit");
+  const inked = titled(chart, "dotted: the clean digit");
   const said = readout();
 
   let clean;
@@ -86,29 +83,31 @@ export async function start(stage, numbers, model) {
     const { colors, ink } = theme();
     const done = passes.at(-1).length - 1;
     picture(pad, clean, SIDE);
-    pad.context.strokeStyle = "#E69F00";
+    pad.context.strokeStyle = colors[4];
     pad.context.lineWidth = 1.5;
     pad.context.strokeRect(8 * cursor.x, 8 * cursor.y, 8, 8);
     picture(given, noisy, SIDE);
     if (!done) return; // the networks are at work
     const inks = passes.map((images) => images.slice(0, done + 1).map(mean));
-    const ranges = { x: [0, Math.max(10, done)], y: [0, Math.max(0.4, ...inks.flat())] };
+    const most = 1.6 * Math.max(0.4, ...inks.flat()); // above the curves stand their names
+    const ranges = { x: [0, Math.max(10, done)], y: [0, most] };
     const scale = axes(chart, { ...ranges, xlabel: "pass", ylabel: "ink, mean of the pixels" });
     const goal = mean(clean);
-    curve(chart, scale, ranges.x.map((x) => [x, goal]), ink, { dash: [4, 4], thick: 1 });
+    curve(chart, scale, ranges.x.map((x) => [x, goal]), ink, { style: 3, thick: 1.5 });
     inks.forEach((shares, k) => {
       const points = shares.map((value, pass) => [pass, value]);
-      curve(chart, scale, points, colors[k], { dash: DASHES[k] });
+      curve(chart, scale, points, colors[k], { style: k });
       picture(results[k], passes[k][done], SIDE);
       titles[k].label.textContent = `${names[k]}: ${percent(shares[done])}`;
-      titles[k].label.style.borderBottom = `3px ${LINES[k]} ${colors[k]}`; // as the curve
     });
+    legend(chart, names.map((name, k) => [name, colors[k], k]));
     const error = (images) => mean(images[done].map((value, k) => (value - clean[k]) ** 2));
     const each = (tell) => names.map((name, k) => `${name} ${tell(k)}`).join(", ");
-    said.textContent =
+    said.tell(
       `Pass ${done}. Ink: clean digit ${percent(goal)}, under noise ${percent(mean(noisy))}, ` +
-      `${each((k) => percent(inks[k][done]))}. ` +
-      `Squared error: ${each((k) => word(error(passes[k])))}.`;
+        `${each((k) => percent(inks[k][done]))}. ` +
+        `Squared error: ${each((k) => word(error(passes[k])))}.`,
+    );
   }
 
   // A soft pen, about two pixels wide, at a place in pixels.
@@ -124,11 +123,9 @@ export async function start(stage, numbers, model) {
   }
 
   let last;
-  function follow(event) {
-    const box = pad.node.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * SIDE;
-    const y = ((event.clientY - box.top) / box.height) * SIDE;
-    last = event.type === "pointerdown" ? [x, y] : last;
+  function follow(across, below, begins) {
+    const [x, y] = [across * SIDE, below * SIDE];
+    last = begins ? [x, y] : last;
     const steps = Math.ceil(2 * Math.hypot(x - last[0], y - last[1])) || 1;
     for (let k = 1; k <= steps; k++) {
       pen(last[0] + ((x - last[0]) * k) / steps, last[1] + ((y - last[1]) * k) / steps);
@@ -139,23 +136,18 @@ export async function start(stage, numbers, model) {
   }
 
   let down = false; // the space bar
-  pad.node.tabIndex = 0;
-  pad.node.addEventListener("pointerdown", (event) => {
-    pad.node.setPointerCapture(event.pointerId);
-    follow(event);
-  });
-  pad.node.addEventListener("pointermove", (event) => {
-    if (event.buttons) follow(event);
-  });
-  pad.node.addEventListener("keydown", (event) => {
-    if (event.key !== " " && !(event.key in KEYS)) return;
-    event.preventDefault();
-    down ||= event.key === " ";
-    const [dx, dy] = KEYS[event.key] ?? [0, 0];
+  function move(dx, dy) {
     aim(cursor.x + dx, cursor.y + dy);
     if (!down) return show();
     pen(cursor.x + 0.5, cursor.y + 0.5);
     spoil();
+  }
+  draggable(pad, follow, move);
+  pad.node.addEventListener("keydown", (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    down = true;
+    move(0, 0);
   });
   for (const type of ["keyup", "blur"]) {
     pad.node.addEventListener(type, (event) => (down &&= type === "keyup" && event.key !== " "));
@@ -166,10 +158,8 @@ export async function start(stage, numbers, model) {
     make("div", { class: "ddl-row" }, ...[drawn, inked].map((t) => t.node)),
     controls(feed, button("Back to the first pass", spoil)),
     make("div", { class: "ddl-row" }, ...[titled(given, "under noise"), ...titles].map((t) => t.node)),
-    said,
-    make(
-      "p",
-      { class: "ddl-readout" },
+    said.node,
+    help(
       "Draw by touch or mouse. By keyboard: arrow keys move the frame, the space bar draws; " +
         "hold it and the arrow keys draw a line.",
     ),

@@ -1,5 +1,5 @@
 // Particles on a line, on the way to noise and back: many steps or few, with fresh noise or none.
-import { axes, button, canvas, choice, controls, curve, gaussian, load, make, onTheme, readout, slider, still, theme, word } from "./kit.js";
+import { axes, button, canvas, choice, controls, curve, gaussian, load, make, onTheme, player, readout, slider, theme, word } from "./kit.js";
 
 const WAYS = ["back, no fresh noise (DDIM)", "back, fresh noise (DDPM)", "forward, data to noise"];
 const LOW = -3.5, HIGH = 3.5;
@@ -7,35 +7,26 @@ const LOW = -3.5, HIGH = 3.5;
 export async function start(stage, numbers, model) {
   const { alpha_bar: kept, means, std, weights, starts, clean } = numbers;
   const T = kept.length - 1;
-  const net = await load(model("network"));
   const cloud = canvas(360, 260, "A histogram of the particles, and the exact density as a curve.");
   const paths = canvas(360, 260, "The paths of some particles over the steps.");
   const said = readout();
-  let frames = [];
+  let net; // loaded when it is chosen first
+  let frames = []; // of the walk: for each stop the step t and the particles
   let seed = 1;
   let run = 0;
 
   const way = choice("direction", WAYS, walk);
   const by = choice("noise predicted", ["exactly", "by the page's network"], walk);
-  const steps = choice("steps", ["5", "10", "20", "40", "80", "1000"], walk);
-  steps.node.querySelector("select").value = "20";
-  const place = slider("along the walk", { min: 0, max: 20, step: 1, value: 20 }, draw);
+  const steps = choice("steps", ["5", "10", "20", "40", "80", "1000"], walk, "20");
+  const place = slider("along the walk", { min: 0, max: 20, step: 1, value: 0 }, () => {
+    play.stop();
+    draw();
+  });
   const again = button("Other noise", () => {
     seed += 1;
     walk();
   });
-  const play = button("Play", () => {
-    const begin = performance.now();
-    const mine = run;
-    const step = (now) => {
-      if (mine !== run) return;
-      const part = still() ? 1 : Math.min(1, (now - begin) / 3000);
-      place.set(Math.round(part * (frames.length - 1)));
-      draw();
-      if (part < 1) requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
-  });
+  const play = player(place, 3, draw);
 
   /** E[noise | x_t], by how likely each hill is. */
   function exact(x, t) {
@@ -51,7 +42,9 @@ export async function start(stage, numbers, model) {
 
   async function predict(x, t) {
     if (by.value === "exactly") return exact(x, t);
-    return net(
+    if (!net) said.tell("The page's network is loading …");
+    net ??= load(model("network"));
+    return (await net)(
       { shape: [x.length, 1], values: x },
       { shape: [x.length], values: x.map(() => t), type: "int64" },
     );
@@ -59,6 +52,23 @@ export async function start(stage, numbers, model) {
 
   async function walk() {
     const mine = ++run;
+    play.stop();
+    try {
+      const found = await path(mine);
+      if (mine !== run) return; // the reader has chosen something else
+      const share = frames.length ? place.value / (frames.length - 1) : 0;
+      frames = found;
+      place.max = found.length - 1;
+      place.set(Math.round(share * (found.length - 1)));
+      draw();
+    } catch (problem) {
+      net = undefined; // to be tried again
+      said.tell(`The network could not be loaded: ${problem.message}`);
+    }
+  }
+
+  /** The walk: for each stop the step and the particles. Where another is wanted, it breaks off. */
+  async function path(mine) {
     const n = Number(steps.value);
     const stops = Array.from({ length: n + 1 }, (_, k) => Math.round((T * k) / n));
     const normal = gaussian(seed);
@@ -76,7 +86,7 @@ export async function start(stage, numbers, model) {
         const [t, s] = [stops[k], stops[k - 1]];
         const x = found.at(-1).x;
         const noise = await predict(x, t);
-        if (mine !== run) return; // the reader has chosen something else
+        if (mine !== run) return found;
         const [a, b] = [kept[t], kept[s]];
         const next = x.map((value, i) => {
           const x0 = (value - Math.sqrt(1 - a) * noise[i]) / Math.sqrt(a);
@@ -88,10 +98,7 @@ export async function start(stage, numbers, model) {
         found.push({ t: s, x: next });
       }
     }
-    frames = found;
-    place.node.querySelector("input").max = n;
-    place.set(n);
-    draw();
+    return found;
   }
 
   function density(t, x) {
@@ -120,37 +127,42 @@ export async function start(stage, numbers, model) {
   function draw() {
     if (!frames.length) return;
     const frame = frames[Math.min(place.value, frames.length - 1)];
-    const { colors, ink } = theme();
+    const { colors, ink, faint } = theme();
     let scale = axes(cloud, { x: [LOW, HIGH], y: [0, 0.8], xlabel: "x", ylabel: "density" });
     const bins = new Array(70).fill(0);
     for (const value of frame.x) {
       const k = Math.floor((value - LOW) * 10);
       if (bins[k] !== undefined) bins[k] += 10 / frame.x.length;
     }
-    cloud.context.fillStyle = colors[0];
+    cloud.context.fillStyle = faint;
     bins.forEach((height, k) => {
       const top = scale.y(Math.min(0.8, height));
       cloud.context.fillRect(scale.x(LOW + k / 10), top, scale.x(0.1) - scale.x(0) - 1, scale.y(0) - top);
     });
     const line = Array.from({ length: 141 }, (_, k) => LOW + k / 20);
-    curve(cloud, scale, line.map((x) => [x, Math.min(0.8, density(frame.t, x))]), ink);
+    curve(cloud, scale, line.map((x) => [x, Math.min(0.8, density(frame.t, x))]), colors[0]);
 
+    const walked = frames.slice(0, place.value + 1);
     scale = axes(paths, { x: [T, 0], y: [LOW, HIGH], xlabel: "step t", ylabel: "x" });
     for (let i = 12; i < frame.x.length; i += 25) {
       const end = frames.at(-1).t === 0 ? frames.at(-1).x[i] : frames[0].x[i];
-      curve(paths, scale, frames.map(({ t, x }) => [t, x[i]]), colors[end > -0.4 ? 0 : 1], { thick: 1 });
+      const color = colors[end > -0.4 ? 1 : 0];
+      curve(paths, scale, walked.map(({ t, x }) => [t, x[i]]), color, { thick: 1 });
+      paths.context.fillStyle = color;
+      paths.context.fillRect(scale.x(frame.t) - 2, scale.y(frame.x[i]) - 2, 4, 4);
     }
-    curve(paths, scale, [[frame.t, LOW], [frame.t, HIGH]], ink, { dash: [4, 3], thick: 1 });
-    said.textContent =
+    curve(paths, scale, [[frame.t, LOW], [frame.t, HIGH]], ink, { style: 1, thick: 1 });
+    said.tell(
       `At step ${frame.t} of ${T} a share ${word(Math.sqrt(kept[frame.t]))} of the data is left; ` +
-      `Wasserstein distance of the particles to the exact density ${distance(frame).toFixed(4)}.`;
+        `Wasserstein distance of the particles to the exact density ${distance(frame).toFixed(4)}.`,
+    );
   }
 
   stage.append(
     controls(way.node, steps.node, by.node),
     make("div", { class: "ddl-row" }, cloud.node, paths.node),
-    said,
-    controls(place.node, play, again),
+    controls(place.node, play.node, again),
+    said.node,
   );
   onTheme(draw);
   await walk();

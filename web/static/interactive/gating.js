@@ -1,5 +1,5 @@
 // Two logistic units of two inputs: added, multiplied, or one of them as a gate on x2.
-import { axes, canvas, choice, controls, heat, make, movable, onTheme, readout, slider, word } from "./kit.js";
+import { axes, canvas, choice, controls, heat, help, movable, onTheme, readout, slider, word } from "./kit.js";
 
 const logistic = (z) => 1 / (1 + Math.exp(-z));
 const WAYS = {
@@ -10,7 +10,7 @@ const WAYS = {
 
 export function start(stage, numbers) {
   const range = { x: [-4, 4], y: [-4, 4] };
-  const surface = canvas(380, 340, "The value over both inputs, as colour: dark is low, light is high.");
+  const surface = canvas(380, 340, "A point among the values of both inputs: arrow keys move it. Dark is low, light is high.");
   const said = readout();
   let scale;
   const unit = (name, w, b) => [
@@ -28,7 +28,7 @@ export function start(stage, numbers) {
     const gate = way.value.startsWith("a gate");
     const top = gate ? [-4, 4] : [0, way.value.startsWith("added") ? 2 : 1];
     scale = axes(surface, { ...range, xlabel: "x1", ylabel: "x2" });
-    heat(surface, scale, range, value, top);
+    heat(surface, scale, range, value, top, "gray");
     const { context } = surface;
     context.beginPath();
     context.arc(scale.x(point.x), scale.y(point.y), 6, 0, 7);
@@ -39,9 +39,10 @@ export function start(stage, numbers) {
     context.strokeStyle = "#000";
     context.stroke();
     for (const control of [w2, b2]) control.node.hidden = gate;
-    said.textContent =
+    said.tell(
       `At x1 = ${word(point.x)}, x2 = ${word(point.y)} the value is ` +
-      `${value(point.x, point.y).toFixed(3)}. Dark is ${top[0]}, light is ${top[1]}.`;
+        `${value(point.x, point.y).toFixed(3)}. Dark is ${word(top[0])}, light is ${top[1]}.`,
+    );
   }
 
   stage.append(
@@ -49,8 +50,8 @@ export function start(stage, numbers) {
     controls(w1.node, b1.node),
     controls(w2.node, b2.node),
     surface.node,
-    said,
-    make("p", { class: "ddl-readout" }, "Move the point by touch, mouse or arrow keys."),
+    said.node,
+    help("Move the point by touch, mouse or arrow keys."),
   );
   onTheme(draw);
   draw();

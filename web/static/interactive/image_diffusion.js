@@ -1,9 +1,10 @@
 // The walk from noise to a digit: what the network sees, and what it takes for the clean image.
-import { button, canvas, choice, controls, gaussian, load, make, picture, readout, slider, still, titled, word } from "./kit.js";
+import { button, canvas, choice, controls, gaussian, load, make, picture, player, readout, slider, titled, word } from "./kit.js";
 
 const SIDE = 14;
 const T = 1000;
 const NOTHING = 10; // the class that tells nothing
+const UNTOLD = "not told";
 
 const toPixel = (value) => Math.min(1, Math.max(0, (value + 1) / 2));
 
@@ -23,18 +24,26 @@ export async function start(stage, numbers, model) {
   const said = readout();
   let path = []; // of the walk, for each stop: the step t, the image, the network's guess, the wish
   let asked = 0; // the latest walk
-  let playing = 0; // the animation that may move the slider
 
-  const digit = choice("digit", [..."0123456789", "not told"], () => {});
-  digit.node.querySelector("select").value = "3";
+  const digits = [..."0123456789", UNTOLD];
+  const digit = choice("digit", digits, sample, "3");
   const weights = { min: 0, max: 4, step: 0.5, value: 1, show: word };
-  const weight = slider("guidance w", weights, () => {});
-  const noise = slider("noise number", { min: 0, max: 50, step: 1, value: 0 }, () => {});
-  const strides = choice("steps", ["1", "2", "5", "10", "20", "50"], () => {});
-  strides.node.querySelector("select").value = "20";
+  const weight = slider("guidance w", weights, sample);
+  const noise = slider("noise number", { min: 0, max: 50, step: 1, value: 0 }, sample);
+  const strides = choice("steps", ["1", "2", "5", "10", "20", "50"], sample, "20");
   const place = slider("steps taken", { min: 0, max: 20, step: 1, value: 0 }, () => {
-    playing += 1;
+    play.stop();
     show();
+  });
+  const play = player(place, 3, show);
+  const other = choice("then ask for", digits, () => {}, "8");
+  const on = button("Walk on from here", async () => {
+    play.stop();
+    if (place.value === place.max) return said.tell("The walk is at its end: take it back first.");
+    const walked = await walk(other.value, path.slice(0, place.value));
+    if (!walked) return;
+    path = walked;
+    play.play();
   });
 
   function fresh() {
@@ -52,42 +61,39 @@ export async function start(stage, numbers, model) {
     return x.map((_, k) => (1 + wish.weight) * both[k] - wish.weight * both[SIDE * SIDE + k]);
   }
 
-  // DDIM: take all noise out, put the same noise back, less of it.
-  async function walk(begun) {
+  // DDIM: take all noise out, put the same noise back, less of it. `begun` is what stays of the
+  // path shown. Returns the path, or nothing if the reader has meanwhile wished another.
+  async function walk(label, begun = []) {
     const mine = ++asked;
     const count = begun.length ? path.length - 1 : Number(strides.value);
-    const wish = { digit: digit.value, label: Number(digit.value), weight: weight.value };
-    if (Number.isNaN(wish.label)) wish.label = NOTHING;
-    let x = begun.pop()?.x ?? fresh();
-    const from = begun.length;
-    for (let k = from; k < count; k++) {
+    const wish = { digit: label, label: label === UNTOLD ? NOTHING : Number(label), weight: weight.value };
+    const walked = [...begun];
+    let x = begun.length ? path[begun.length].x : fresh();
+    for (let k = begun.length; k < count; k++) {
       const [t, next] = [k, k + 1].map((stop) => (T * (count - stop)) / count);
       const [signal, rest] = [Math.sqrt(kept[t]), Math.sqrt(1 - kept[t])];
       const v = await answer(x, t, wish);
-      if (mine !== asked) return;
+      if (mine !== asked) return undefined;
       const guess = x.map((value, i) => signal * value - rest * v[i]);
-      begun.push({ t, x, guess, wish });
+      walked.push({ t, x, guess, wish });
       const predicted = x.map((value, i) => rest * value + signal * v[i]);
       const [more, less] = [Math.sqrt(kept[next]), Math.sqrt(1 - kept[next])];
       x = guess.map((value, i) => more * value + less * predicted[i]);
     }
-    begun.push({ t: 0, x, guess: x, wish: from < count ? wish : path.at(-1).wish });
-    path = begun;
-    place.node.querySelector("input").max = count;
-    play(from, count);
+    walked.push({ t: 0, x, guess: x, wish: walked.at(-1).wish });
+    return walked;
   }
 
-  function play(from, count) {
-    const mine = ++playing;
-    const begin = performance.now();
-    const step = (now) => {
-      if (mine !== playing) return; // the reader has taken over
-      const part = still() ? 1 : Math.min(1, (now - begin) / 3000);
-      place.set(from + Math.round(part * (count - from)));
-      show();
-      if (part < 1) requestAnimationFrame(step);
-    };
-    requestAnimationFrame(step);
+  // A new walk for the choices, shown as far along as the one before.
+  async function sample() {
+    play.stop();
+    const walked = await walk(digit.value);
+    if (!walked) return;
+    const share = path.length ? place.value / (path.length - 1) : 0;
+    path = walked;
+    place.max = path.length - 1;
+    place.set(Math.round(share * (path.length - 1)));
+    show();
   }
 
   function show() {
@@ -97,27 +103,25 @@ export async function start(stage, numbers, model) {
     picture(taken, clean, SIDE);
     const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const told = `asked for the digit ${wish.digit} with w = ${word(wish.weight)}`;
-    said.textContent =
+    said.tell(
       `After ${place.value} of ${path.length - 1} steps, t = ${t}, ` +
-      `${wish.label === NOTHING ? "digit not told" : told}. ` +
-      `Mean brightness of the image ${mean(image).toFixed(4)}, of the guess ${mean(clean).toFixed(4)}.`;
+        `${wish.label === NOTHING ? "digit not told" : told}. ` +
+        `Mean brightness of the image ${mean(image).toFixed(4)}, of the guess ${mean(clean).toFixed(4)}.`,
+    );
     stage.dataset.image = JSON.stringify(x.map((value) => Number(value.toFixed(5)))); // for tests
   }
 
   stage.append(
     controls(digit.node, weight.node, strides.node, noise.node),
-    controls(
-      button("Sample", () => walk([])),
-      button("Walk on from here", () => walk(path.slice(0, place.value + 1))),
-    ),
     make(
       "div",
       { class: "ddl-row" },
       titled(seen, "the network sees").node,
       titled(taken, "it takes for clean").node,
     ),
-    controls(place.node),
-    said,
+    controls(place.node, play.node),
+    said.node,
+    controls(other.node, on),
   );
-  await walk([]);
+  await sample();
 }

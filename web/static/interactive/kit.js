@@ -1,4 +1,5 @@
 // What the interactive figures share: controls, pictures, axes and models.
+import { COLORS, DASHES, MAPS } from "./palette.js"; // written by the build, from ddl/plotting.py
 
 /** Return an element with attributes and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -8,13 +9,13 @@ export function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** A labelled slider; `change` gets its number, `show` words it. Returns {node, value, set}. */
+/** A labelled slider; `change` gets its number, `show` words it. Its value, min and max are read. */
 export function slider(label, { min, max, step, value, show = String }, change) {
   const input = make("input", { type: "range", min, max, step, value });
-  const output = make("output");
+  const shown = make("span", { class: "ddl-value", "aria-hidden": "true" }); // the slider says it
   const tell = () => {
-    output.textContent = show(Number(input.value));
-    input.setAttribute("aria-valuetext", output.textContent);
+    shown.textContent = show(Number(input.value));
+    input.setAttribute("aria-valuetext", shown.textContent);
   };
   input.addEventListener("input", () => {
     tell();
@@ -22,7 +23,7 @@ export function slider(label, { min, max, step, value, show = String }, change) 
   });
   tell();
   return {
-    node: make("label", { class: "ddl-control" }, make("span", {}, label), input, output),
+    node: make("label", { class: "ddl-control" }, make("span", {}, label), input, shown),
     get value() {
       return Number(input.value);
     },
@@ -30,12 +31,20 @@ export function slider(label, { min, max, step, value, show = String }, change) 
       input.value = number;
       tell();
     },
+    min,
+    get max() {
+      return Number(input.max);
+    },
+    set max(number) {
+      input.max = number;
+    },
   };
 }
 
-/** A labelled choice between texts; `change` gets the chosen one. */
-export function choice(label, options, change) {
+/** A labelled choice between texts, of which `chosen` is the first; `change` gets the new one. */
+export function choice(label, options, change, chosen = options[0]) {
   const select = make("select", {}, ...options.map((text) => make("option", {}, text)));
+  select.value = chosen;
   select.addEventListener("change", () => change(select.value));
   return {
     node: make("label", { class: "ddl-control" }, make("span", {}, label), select),
@@ -52,14 +61,63 @@ export function button(text, press) {
   return node;
 }
 
+/**
+ * A button that moves something with {value, min, max, set}, as a slider, to its end in some
+ * seconds; from its start if it is at its end. Pressed again it stops. Asked for less motion it
+ * goes to the end at once.
+ */
+export function player(place, seconds, moved, label = "Play") {
+  let turn = 0; // each start and each stop ends what moves
+  const stop = () => {
+    turn += 1;
+    node.textContent = label;
+  };
+  const play = () => {
+    const mine = ++turn;
+    const begin = performance.now();
+    const from = place.value < place.max ? place.value : place.min;
+    node.textContent = "Stop";
+    const frame = (now) => {
+      if (mine !== turn) return;
+      const share = still() ? 1 : Math.min(1, Math.max(0, (now - begin) / (1000 * seconds)));
+      place.set(from + share * (place.max - from));
+      moved();
+      if (share < 1) requestAnimationFrame(frame);
+      else stop();
+    };
+    requestAnimationFrame(frame);
+  };
+  const node = button(label, () => (node.textContent === label ? play() : stop()));
+  return { node, play, stop };
+}
+
 /** A row of controls. */
 export function controls(...nodes) {
   return make("div", { class: "ddl-controls" }, ...nodes);
 }
 
-/** A line of text that screen readers follow. */
+/**
+ * A line of text: `tell` changes it. What moves changes it at every frame; a screen reader is
+ * told once it has not changed for a second.
+ */
 export function readout() {
-  return make("p", { class: "ddl-readout", "aria-live": "polite" });
+  const seen = make("p", { class: "ddl-readout", "aria-hidden": "true" });
+  const spoken = make("p", { class: "ddl-spoken", "aria-live": "polite" });
+  let waiting;
+  return {
+    node: make("div", {}, seen, spoken),
+    tell(text) {
+      if (text === seen.textContent) return;
+      seen.textContent = text;
+      clearTimeout(waiting);
+      waiting = setTimeout(() => (spoken.textContent = text), 1000);
+    },
+  };
+}
+
+/** A line that says how a figure is operated. */
+export function help(text) {
+  return make("p", { class: "ddl-help" }, text);
 }
 
 /** A canvas of `width` x `height` CSS pixels at most, crisp on any screen, with a description. */
@@ -77,17 +135,21 @@ export function canvas(width, height, description) {
   return { node, context, width, height };
 }
 
-// The book's colours (Okabe and Ito); on dark paper their lighter relatives.
-const LIGHT = ["#0072B2", "#D55E00", "#007a59", "#a8558a", "#9a6a00", "#2a7fb8"];
-const DARK = ["#56B4E9", "#ff9d52", "#3fd0a4", "#e0a3c8", "#E69F00", "#F0E442"];
+/** A colour on dark paper: two fifths of the way to white. */
+function lighter(color) {
+  const parts = [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
+  const mixed = parts.map((part) => Math.round(part + 0.4 * (255 - part)));
+  return "#" + mixed.map((part) => part.toString(16).padStart(2, "0")).join("");
+}
 
-/** The current theme's colours for lines and marks, and its ink, paper and grid. */
+/** The still figures' colours, on dark paper lighter ones; and the page's ink, paper and grid. */
 export function theme() {
   const style = getComputedStyle(document.body);
   const choice = document.body.dataset.theme ?? "auto";
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const dark = (choice === "auto" ? system : choice) === "dark";
   return {
-    colors: (choice === "auto" ? system : choice) === "dark" ? DARK : LIGHT,
+    colors: dark ? COLORS.map(lighter) : COLORS,
     ink: style.getPropertyValue("--color-foreground-primary").trim() || "#000",
     faint: style.getPropertyValue("--color-foreground-border").trim() || "#888",
     paper: style.getPropertyValue("--color-background-primary").trim() || "#fff",
@@ -144,16 +206,37 @@ export function word(value) {
   return String(Number(value.toPrecision(3))).replace("-", "\u2212");
 }
 
-/** Draw a curve through [[x, y], ...] on axes. */
-export function curve(surface, scale, points, color, { dash = [], thick = 2 } = {}) {
+/** Draw a curve through [[x, y], ...] on axes; `style` is the number of its dashes. */
+export function curve(surface, scale, points, color, { style = 0, thick = 2 } = {}) {
   const { context } = surface;
   context.save();
   context.beginPath();
   points.forEach(([a, b], k) => context[k ? "lineTo" : "moveTo"](scale.x(a), scale.y(b)));
   context.strokeStyle = color;
   context.lineWidth = thick;
-  context.setLineDash(dash);
+  context.setLineDash(DASHES[style].map((part) => part * thick));
   context.stroke();
+  context.restore();
+}
+
+/** Name the lines of axes at their top left: [[text, color, style], ...]. */
+export function legend({ context }, lines, { left = 54, top = 24 } = {}) {
+  const { ink } = theme();
+  context.save();
+  context.font = "12px system-ui, sans-serif";
+  context.textAlign = "left";
+  lines.forEach(([text, color, style], k) => {
+    const y = top + 17 * k;
+    context.beginPath();
+    context.moveTo(left, y);
+    context.lineTo(left + 28, y);
+    context.strokeStyle = color;
+    context.lineWidth = 2;
+    context.setLineDash(DASHES[style].map((part) => 2 * part));
+    context.stroke();
+    context.fillStyle = ink;
+    context.fillText(text, left + 34, y + 4);
+  });
   context.restore();
 }
 
@@ -217,24 +300,16 @@ export async function load(url) {
   };
 }
 
-// Five stops of viridis (van der Walt and Smith), lightest last.
-const VIRIDIS = [
-  [68, 1, 84],
-  [59, 82, 139],
-  [33, 145, 140],
-  [94, 201, 98],
-  [253, 231, 37],
-];
-
-/** A colour of viridis for a share in [0, 1]. */
-export function viridis(share) {
-  const place = Math.min(1, Math.max(0, share)) * (VIRIDIS.length - 1);
-  const k = Math.min(VIRIDIS.length - 2, Math.floor(place));
-  return VIRIDIS[k].map((low, c) => Math.round(low + (VIRIDIS[k + 1][c] - low) * (place - k)));
+/** The colour of a share in [0, 1] on a map of the still figures: viridis, gray, RdBu_r. */
+export function shade(map, share) {
+  const stops = MAPS[map];
+  const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+  const k = Math.min(stops.length - 2, Math.floor(place));
+  return stops[k].map((low, c) => Math.round(low + (stops[k + 1][c] - low) * (place - k)));
 }
 
-/** Colour a rectangle of axes by a function of x and y; `range` is dark to light. */
-export function heat(surface, scale, { x: [x0, x1], y: [y0, y1] }, value, range, cells = 64) {
+/** Colour a rectangle of axes by a function of x and y; `range` is from a map's start to its end. */
+export function heat(surface, scale, { x: [x0, x1], y: [y0, y1] }, value, range, map, cells = 64) {
   const { context } = surface;
   const image = new ImageData(cells, cells);
   for (let row = 0; row < cells; row++) {
@@ -242,7 +317,7 @@ export function heat(surface, scale, { x: [x0, x1], y: [y0, y1] }, value, range,
       const a = x0 + ((column + 0.5) / cells) * (x1 - x0);
       const b = y1 - ((row + 0.5) / cells) * (y1 - y0);
       const share = (value(a, b) - range[0]) / (range[1] - range[0]);
-      image.data.set([...viridis(share), 255], 4 * (row * cells + column));
+      image.data.set([...shade(map, share), 255], 4 * (row * cells + column));
     }
   }
   const small = new OffscreenCanvas(cells, cells);
@@ -251,28 +326,21 @@ export function heat(surface, scale, { x: [x0, x1], y: [y0, y1] }, value, range,
   context.drawImage(small, scale.x(x0), scale.y(y1), scale.x(x1) - scale.x(x0), scale.y(y0) - scale.y(y1));
 }
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
 /**
- * Let a reader move a point over axes, by pointer or arrow keys. `moved` gets its place,
- * clipped to the axes. Returns the focusable canvas's position object {x, y}.
+ * Let a reader drag over a canvas, or press arrow keys on it. `dragged` gets shares of its width
+ * and height, and whether the drag begins there; `pressed` gets steps to the right and down.
+ * A finger that is put on this canvas drags and does not scroll the page.
  */
-export function movable(surface, scale, { x: [x0, x1], y: [y0, y1], step }, start, moved) {
-  const { node } = surface;
-  const point = { ...start };
+export function draggable({ node }, dragged, pressed) {
   node.tabIndex = 0;
-  const go = (x, y) => {
-    point.x = Math.min(x1, Math.max(x0, x));
-    point.y = Math.min(y1, Math.max(y0, y));
-    moved(point);
-  };
+  node.setAttribute("role", "application"); // arrow keys are ours, in a screen reader too
+  node.classList.add("ddl-drag");
   const follow = (event) => {
     const box = node.getBoundingClientRect();
-    const px = ((event.clientX - box.left) / box.width) * surface.width;
-    const py = ((event.clientY - box.top) / box.height) * surface.height;
-    const { x, y } = scale();
-    go(
-      x0 + ((px - x(x0)) / (x(x1) - x(x0))) * (x1 - x0),
-      y0 + ((py - y(y0)) / (y(y1) - y(y0))) * (y1 - y0),
-    );
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    dragged(x / box.width, y / box.height, event.type === "pointerdown");
   };
   node.addEventListener("pointerdown", (event) => {
     node.setPointerCapture(event.pointerId);
@@ -281,13 +349,36 @@ export function movable(surface, scale, { x: [x0, x1], y: [y0, y1], step }, star
   node.addEventListener("pointermove", (event) => {
     if (event.buttons) follow(event);
   });
-  const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   node.addEventListener("keydown", (event) => {
-    if (!(event.key in keys)) return;
+    if (!(event.key in ARROWS)) return;
     event.preventDefault();
-    const [dx, dy] = keys[event.key];
-    go(point.x + dx * step, point.y + dy * step);
+    pressed(...ARROWS[event.key]);
   });
+}
+
+/**
+ * Let a reader move a point over axes, by pointer or arrow keys. `moved` gets its place,
+ * clipped to the axes. Returns the point, {x, y}.
+ */
+export function movable(surface, scale, { x: [x0, x1], y: [y0, y1], step }, start, moved) {
+  const point = { ...start };
+  const go = (x, y) => {
+    point.x = Math.min(x1, Math.max(x0, x));
+    point.y = Math.min(y1, Math.max(y0, y));
+    moved(point);
+  };
+  draggable(
+    surface,
+    (across, down) => {
+      const { x, y } = scale();
+      const [px, py] = [across * surface.width, down * surface.height];
+      go(
+        x0 + ((px - x(x0)) / (x(x1) - x(x0))) * (x1 - x0),
+        y0 + ((py - y(y0)) / (y(y1) - y(y0))) * (y1 - y0),
+      );
+    },
+    (dx, dy) => go(point.x + dx * step, point.y - dy * step),
+  );
   return point;
 }
 

@@ -1,5 +1,5 @@
 // The page's runs by depth: the share of wrong answers, plain against residual, one dot a run.
-import { axes, canvas, choice, controls, curve, onTheme, readout, slider, theme } from "./kit.js";
+import { axes, canvas, choice, controls, curve, legend, onTheme, readout, slider, theme } from "./kit.js";
 
 const KINDS = ["plain", "residual"];
 const ON = { "on training images": "train", "on test images": "test" };
@@ -19,11 +19,10 @@ export function start(stage, { depths, errors }) {
   };
 
   function draw() {
-    const { colors, ink, faint } = theme();
+    const { colors, ink, paper } = theme();
     const { context, width, height } = surface;
     const scale = axes(surface, { x: [-0.5, depths.length - 0.5], y: [0, 100], ylabel: "wrong in %" });
-    const { paper } = theme(); // the axis counts depths, not numbers
-    context.fillStyle = paper;
+    context.fillStyle = paper; // the axis counts depths, not numbers
     context.fillRect(0, height - 31, width, 31); // below the zero
     context.fillStyle = ink;
     context.textAlign = "center";
@@ -32,29 +31,31 @@ export function start(stage, { depths, errors }) {
       const runs = depths.map((layers) => errors[kind][layers][ON[on.value]].map((share) => 100 * share));
       const color = colors[number];
       const reached = runs.slice(0, depth.value + 1);
-      curve(surface, scale, reached.map((values, k) => [k, median(values)]), color, {
-        dash: number ? [] : [6, 4],
-      });
+      curve(surface, scale, reached.map((values, k) => [k, median(values)]), color, { style: number });
       reached.forEach((values, k) => {
         for (const [i, value] of values.entries()) {
           const x = scale.x(k + 0.06 * (i - (values.length - 1) / 2));
           context.beginPath();
           if (number) context.arc(x, scale.y(value), 4, 0, 7);
           else context.rect(x - 4, scale.y(value) - 4, 8, 8);
-          context.fillStyle = k === depth.value ? color : faint;
+          context.globalAlpha = k === depth.value ? 1 : 0.4;
+          context.fillStyle = color;
           context.fill();
+          context.globalAlpha = 1;
         }
       });
       const now = runs[depth.value];
       return `${kind} ${median(now).toFixed(1)} % (${Math.min(...now).toFixed(1)} to ${Math.max(...now).toFixed(1)})`;
     });
     const count = errors.plain[depths[0]].train.length;
-    said.textContent =
+    legend(surface, KINDS.map((kind, number) => [kind, colors[number], number]));
+    said.tell(
       `${depths[depth.value]} layers, ${on.value}, median and range of ${count} runs: ${parts.join(", ")}. ` +
-      "Squares and dashes are plain, discs are residual.";
+        "Squares are plain, discs are residual.",
+    );
   }
 
-  stage.append(controls(depth.node, on.node), surface.node, said);
+  stage.append(controls(depth.node, on.node), surface.node, said.node);
   onTheme(draw);
   draw();
 }

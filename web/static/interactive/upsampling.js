@@ -1,6 +1,6 @@
 // A convolution or its transpose along one axis, cell by cell, and how often each output is written.
 import {
-  button, canvas, choice, controls, make, onTheme, readout, slider, still, theme, titled, viridis,
+  button, canvas, choice, controls, make, onTheme, player, readout, shade, slider, theme, titled,
 } from "./kit.js";
 
 const TRANSPOSED = "transposed: each input cell is stamped";
@@ -8,31 +8,30 @@ const WAYS = [TRANSPOSED, "convolution: each output cell reads"];
 
 export function start(stage, { length }) {
   const strip = canvas(Math.min(520, innerWidth - 64), 220, "Input cells above, output cells below, lines for the taps of this step.");
-  const plane = canvas(220, 220, "How often each output pixel is written in two dimensions, as colour.");
+  const plane = canvas(220, 220, "How often each output pixel is written in two dimensions, as colour and number.");
   const said = readout();
   let step = 0;
-  let moving = 0;
   const way = choice("operation", WAYS, anew);
   const setting = (label, min, max, value) => slider(label, { min, max, step: 1, value }, anew);
   const kernel = setting("kernel", 1, 5, 3);
   const stride = setting("stride", 1, 4, 2);
   const padding = setting("padding", 0, 2, 0);
   const dilation = setting("dilation", 1, 3, 1);
+  const place = {
+    min: 0,
+    get value() {
+      return step;
+    },
+    get max() {
+      return Math.max(0, layout().steps - 1);
+    },
+    set(to) {
+      step = Math.max(0, Math.min(this.max, Math.round(to)));
+    },
+  };
+  const play = player(place, 3, draw);
   const back = button("Back", () => go(step - 1));
   const next = button("Next", () => go(step + 1));
-  const play = button("Play", () => {
-    const mine = ++moving;
-    const { steps } = layout();
-    if (still()) return go(steps - 1);
-    step = -1;
-    const move = () => {
-      if (mine !== moving || step >= steps - 1) return;
-      step += 1;
-      draw();
-      setTimeout(move, 500);
-    };
-    move();
-  });
 
   /** Sizes, and for each step the pairs of input and output cell that its taps join. */
   function layout() {
@@ -64,14 +63,14 @@ export function start(stage, { length }) {
   }
 
   function anew() {
-    moving += 1;
+    play.stop();
     step = 0;
     draw();
   }
 
   function go(to) {
-    moving += 1;
-    step = Math.max(0, Math.min(layout().steps - 1, to));
+    play.stop();
+    place.set(to);
     draw();
   }
 
@@ -90,15 +89,15 @@ export function start(stage, { length }) {
     const reads = new Set(now.map(([input]) => input));
     const writes = new Set(now.map(([, output]) => output));
     const sofar = counts(step);
-    const cell = (place, y, on, text) => {
-      context.fillStyle = on ? colors[0] : paper;
+    const cell = (middle, y, on, text) => {
+      context.fillStyle = on || paper;
       context.strokeStyle = on ? ink : faint;
-      context.fillRect(place - wide / 2 + 1, y, wide - 2, 30);
-      context.strokeRect(place - wide / 2 + 1, y, wide - 2, 30);
+      context.fillRect(middle - wide / 2 + 1, y, wide - 2, 30);
+      context.strokeRect(middle - wide / 2 + 1, y, wide - 2, 30);
       context.fillStyle = on ? paper : ink;
-      context.fillText(text, place, y + 19);
+      context.fillText(text, middle, y + 19);
     };
-    context.strokeStyle = colors[1];
+    context.strokeStyle = ink;
     context.lineWidth = 2;
     for (const [input, output] of now) {
       if (input < 0 || input >= length || output < 0 || output >= out) continue;
@@ -108,22 +107,27 @@ export function start(stage, { length }) {
       context.stroke();
     }
     context.lineWidth = 1;
-    for (let i = 0; i < length; i++) cell(top(i), 30, reads.has(i), i + 1);
-    sofar.forEach((count, o) => cell(low(o), 150, writes.has(o), count));
+    for (let i = 0; i < length; i++) cell(top(i), 30, reads.has(i) && colors[0], i + 1);
+    sofar.forEach((count, o) => cell(low(o), 150, writes.has(o) && colors[1], count));
     context.fillStyle = ink;
     context.fillText("input cells", width / 2, 20);
     context.fillText("output cells: how many taps have reached each", width / 2, 205);
 
     const total = counts(steps - 1);
     const most = Math.max(1, ...total) ** 2;
-    const shade = plane.context;
-    shade.fillStyle = paper;
-    shade.fillRect(0, 0, plane.width, plane.height);
+    const square = plane.context;
+    square.fillStyle = paper;
+    square.fillRect(0, 0, plane.width, plane.height);
+    square.textAlign = "center";
+    square.font = "10px system-ui, sans-serif";
     const side = plane.width / Math.max(1, out);
     total.forEach((row, r) =>
       total.forEach((column, c) => {
-        shade.fillStyle = `rgb(${viridis((row * column) / most)})`;
-        shade.fillRect(c * side, r * side, side + 0.5, side + 0.5);
+        const count = row * column;
+        square.fillStyle = `rgb(${shade("RdBu_r", 0.5 + count / most / 3.2)})`; // as in the still one
+        square.fillRect(c * side, r * side, side + 0.5, side + 0.5);
+        square.fillStyle = "#000";
+        if (count && side > 14) square.fillText(count, (c + 0.5) * side, (r + 0.5) * side + 4);
       }),
     );
     const border = reach - 1;
@@ -131,13 +135,14 @@ export function start(stage, { length }) {
     const formula = transposed
       ? `(${length} − 1) · ${s} − 2 · ${p} + ${reach} = ${size}`
       : `⌊(${length} + 2 · ${p} − ${reach}) / ${s}⌋ + 1 = ${size}`;
-    said.textContent = !steps
+    const words = !steps
       ? `Output size ${formula}: there is no output, the kernel does not fit.`
       : `Output size ${formula}. Step ${step + 1} of ${steps}: input ` +
         `${told(reads, length)} to output ${told(writes, out)}. ` +
         (inner.length
           ? `Away from the border each output gets ${Math.min(...inner)} to ${Math.max(...inner)} taps.`
           : "Every output is near the border.");
+    said.tell(words);
   }
 
   function told(cells, size) {
@@ -149,8 +154,8 @@ export function start(stage, { length }) {
     controls(way.node),
     controls(kernel.node, stride.node, padding.node, dilation.node),
     strip.node,
-    controls(back, next, play),
-    said,
+    controls(back, next, play.node),
+    said.node,
     make("div", { class: "ddl-row" }, titled(plane, "Taps that reach each pixel of an image").node),
   );
   onTheme(draw);
