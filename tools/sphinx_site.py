@@ -60,12 +60,20 @@ def slim(
     scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
+    context["ddl_name"] = _numbered_name(app, page, context.get("title", ""))
     if page in pages.slugs() and (ran := pages.checked(page)):
         context["ddl_launch"] = page
         context["ddl_buttons"] = launch.buttons(page)
         context["ddl_run"] = ran.metadata["ddl"]
     if "body" in context:
         context["body"] = with_whole_words(with_lazy_pictures(context["body"]))
+
+
+def _numbered_name(app: Sphinx, page: str, title: str) -> str:
+    """Return a page's short title, else its title, behind the number of its chapter."""
+    short = pages.short_title(page)
+    number = app.env.toc_secnumbers.get(page, {}).get("") or ()
+    return " ".join([*(f"{part}." for part in number), title if short == page else short])
 
 
 def _listed(file: Any, names: tuple[str, ...]) -> bool:

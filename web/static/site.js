@@ -73,3 +73,47 @@
     });
   }
 })();
+
+// Where the reader is: the section's name, and how much of the page lies above.
+(() => {
+  const bar = document.querySelector(".mobile-header");
+  const section = bar.querySelector(".ddl-section");
+  const name = section.textContent;
+  addEventListener("gumshoeActivate", (event) => {
+    section.textContent = event.detail.link.textContent;
+  });
+  addEventListener("gumshoeDeactivate", () => {
+    section.textContent = name;
+  });
+  const read = () => {
+    const page = document.documentElement;
+    const share = page.scrollTop / Math.max(1, page.scrollHeight - page.clientHeight);
+    bar.style.setProperty("--ddl-read", share);
+  };
+  read();
+  addEventListener("scroll", read, { passive: true });
+  addEventListener("resize", read);
+
+  // Menu and outline are folded away once an entry is chosen.
+  for (const drawer of document.querySelectorAll("[popover]")) {
+    drawer.addEventListener("click", (event) => {
+      if (event.target.closest("a")) {
+        drawer.hidePopover?.();
+      }
+    });
+  }
+
+  // The button for the theme says which one there is.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const tell = () => {
+    const theme = document.body.dataset.theme;
+    const own = `as the system, ${dark.matches ? "dark" : "light"}`;
+    for (const button of document.querySelectorAll(".theme-toggle")) {
+      button.title = `Theme: ${theme === "auto" ? own : theme}`;
+      button.setAttribute("aria-label", button.title);
+    }
+  };
+  tell();
+  dark.addEventListener("change", tell);
+  new MutationObserver(tell).observe(document.body, { attributeFilter: ["data-theme"] });
+})();
