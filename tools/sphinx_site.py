@@ -10,6 +10,7 @@
 import os
 import re
 import shutil
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -129,7 +130,7 @@ class Fold(SphinxPostTransform):
 def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
     """Write the start of something folded."""
     translator.body.append(translator.starttag(node, "details"))
-    translator.body.append(f"<summary>{node['summary']}</summary>\n")
+    translator.body.append(f"<summary>{escape(node['summary'])}</summary>\n")
 
 
 def close_details(translator: HTML5Translator, node: nodes.Element) -> None:

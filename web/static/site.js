@@ -117,3 +117,33 @@
   dark.addEventListener("change", tell);
   new MutationObserver(tell).observe(document.body, { attributeFilter: ["data-theme"] });
 })();
+
+// The ledger's filter: a group with matches opens, one without is hidden.
+(() => {
+  const form = document.querySelector(".ddl-filter");
+  if (!form) {
+    return;
+  }
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const rows = [...document.querySelectorAll(".ddl-claimed")];
+  const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const sections = new Set(rows.map((row) => row.closest("section")));
+  form.addEventListener("input", () => {
+    const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const classes = [form.elements.page.value, form.elements.kind.value].filter(Boolean);
+    for (const row of rows) {
+      row.hidden = !(
+        words.every((word) => texts.get(row).includes(word)) &&
+        classes.every((name) => row.classList.contains(name))
+      );
+    }
+    for (const section of sections) {
+      section.hidden = !section.querySelector(".ddl-claimed:not([hidden])");
+      for (const fold of section.querySelectorAll(".ddl-fold")) {
+        fold.open = words.length + classes.length > 0;
+      }
+    }
+    const shown = rows.filter((row) => !row.hidden).length;
+    form.querySelector("output").textContent = `${shown} of ${rows.length} claims`;
+  });
+})();
