@@ -71,15 +71,20 @@ def repository() -> str:
     return os.environ.get("GITHUB_REPOSITORY") or config["sphinx"]["config"]["ddl_repository"]
 
 
-def package_source() -> str:
-    """Return where pip finds this commit of `ddl`; nothing where the repository has no name."""
-    if not repository():
+def commit() -> str:
+    """Return the commit that the site is built from; nothing where git does not know."""
+    git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
+    try:
+        return os.environ.get("GITHUB_SHA") or subprocess.check_output(git, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
         return ""
-    commit = os.environ.get("GITHUB_SHA")
-    if not commit:
-        git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    return f"git+https://github.com/{repository()}@{commit}"
+
+
+def package_source() -> str:
+    """Return where pip finds this commit of `ddl`; nothing without a repository's name or git."""
+    if not (repository() and commit()):
+        return ""
+    return f"git+https://github.com/{repository()}@{commit()}"
 
 
 def install_code(source: str) -> str:

@@ -51,6 +51,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.templates_path.append(str(WEB / "templates"))
     address = (os.environ.get("DDL_SITE_URL") or config["html_baseurl"]).rstrip("/") + "/"
     config.html_baseurl = config["ogp_site_url"] = address
+    config.html_context["ddl_commit"] = launch.commit()[:12]  # in the foot of a printed page
     config["notfound_urls_prefix"] = urlsplit(address).path  # a missing page may be anywhere
 
 
