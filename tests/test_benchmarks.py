@@ -203,13 +203,13 @@ def test_a_row_shows_medians_spreads_ratio_and_bar() -> None:
     whole = line(Result("x", 20_000, 1_000, 20, "items/s", "at least 10", True, (0.04, 0.1)))
     shown = [text.replace("\u00a0", "~") for text in sphinx_benchmarks.row(whole)]
     assert shown == [
-        *("x", "20,000 items/s ±~4%", "1,000 items/s ±~10%", "20", "at least 10, reached")
+        *("x", "20,000 items/s ±~4%", "1,000 items/s ±~10%", "more", "20", "at least 10, reached")
     ]
     bare = line(Result("y", 9.5, None, None, "ms", "at most 9", False, (0.02,)))
     shown = [text.replace("\u00a0", "~") for text in sphinx_benchmarks.row(bare)]
-    assert shown == ["y", "9.5 ms ±~2%", "", "", "at most 9, not reached"]
+    assert shown == ["y", "9.5 ms ±~2%", "", "less", "", "at most 9, not reached"]
     told = line(Result("z", 7, None, None, "pages", "stated", None, ()))
-    assert sphinx_benchmarks.row(told) == ["z", "7 pages", "", "", "stated"]
+    assert sphinx_benchmarks.row(told) == ["z", "7 pages", "", "less", "", "stated"]
 
 
 def test_a_machine_is_named_once_with_all_its_days() -> None:

@@ -22,7 +22,7 @@ def test_a_card_has_its_range_and_names_no_verdict_that_holds() -> None:
     assert 'aria-label="measured 2.0, accepted above 1, 2 other runs between 1.5 and 2.5"' in text
     assert "verdict" not in text
     assert "verdict" in card(claim("It is so", verdict="fails"))
-    assert "ddl-bar" not in card(claim("It is so", True))
+    assert "ddl-axis" not in card(claim("It is so", True))
 
 
 def test_a_guess_has_its_question_and_axis() -> None:

@@ -52,8 +52,10 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_rows_are_of_files_and_what_was_not_run_says_so(made_up: Path) -> None:
     head, body = sphinx_recipes.rows("denoising")
     assert head == ["Score", "cpu size", "cpu size, seed 1", "gpu size", "Published"]
+    published = "0.05 (us); 0.06 (them); not comparable: cpu size is MNIST, 800 steps; "
+    published += "not comparable: cpu size, seed 1 is MNIST, 800 steps"
     assert body == [
-        ["floor", "0.05712", "0.05712", "not run", "0.05 (us); 0.06 (them)"],
+        ["floor", "0.05712", "0.05712", "not run", published],
         ["loss", "not run", "not run", "not run", "0.14 (SDSC)"],
     ]
 
@@ -65,6 +67,7 @@ def test_a_size_that_was_run_is_no_longer_marked(made_up: Path) -> None:
     head, body = sphinx_recipes.rows("denoising")
     assert head[3:] == ["gpu size", "Published"]
     assert [row[3] for row in body] == ["not run", "2"]
+    assert body[1][4] == "0.14 (SDSC)"  # beside a full run nothing more is to be said
 
 
 def test_a_recipe_without_a_published_figure_has_no_column_for_it(made_up: Path) -> None:

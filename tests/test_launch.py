@@ -201,3 +201,15 @@ def test_a_page_without_checked_outputs_has_no_copy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pages, "checked", lambda slug: None)
     with pytest.raises(RuntimeError, match="gating has no checked outputs"):
         launch.launch_copy("gating", "")
+
+
+def test_without_git_there_is_no_commit_and_no_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/fork")
+    monkeypatch.setenv("GITHUB_SHA", 40 * "a")
+    assert launch.commit() == 40 * "a"
+    monkeypatch.delenv("GITHUB_SHA")
+    assert re.fullmatch("[0-9a-f]{40}", launch.commit())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert launch.commit() == launch.package_source() == ""

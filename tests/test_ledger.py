@@ -88,3 +88,26 @@ def test_what_does_not_vary_needs_no_drawing(entry: Any, runs: str, margin: str)
     found = cells(entry)
     assert found[3].astext() == runs
     assert found[4].astext() == margin
+
+
+@pytest.mark.parametrize(
+    ("entry", "kinds"),
+    [
+        (None, []),
+        ({**ENTRY, "sd": 0.0}, ["exact"]),
+        (ENTRY, ["varies"]),
+        ({**ENTRY, "margin_sd": 2.9}, ["varies", "near"]),
+    ],
+)
+def test_the_kind_of_a_claim_is_what_its_runs_say(entry: Any, kinds: list[str]) -> None:
+    assert sphinx_ledger._kinds(entry) == kinds
+
+
+def test_a_page_is_counted_by_verdict_and_kind() -> None:
+    rows = [row(), row(verdict="fails"), row(verdict="not checked: needs MNIST")]
+    counts = sphinx_ledger._counts(rows, [ENTRY, {**ENTRY, "margin_sd": 1.0}, None])
+    assert sphinx_ledger._told(counts) == "1 hold, 1 fail, 1 not checked, 2 vary, 1 too near"
+    totals = sphinx_ledger._totals({"page": counts, "other": counts})
+    lines = [line.astext().split() for line in totals.findall(nodes.row)]
+    assert lines[1] == ["All", "pages", "6", "2", "2", "2", "4", "0", "2"]
+    assert lines[3] == ["other", "3", "1", "1", "1", "2", "0", "1"]

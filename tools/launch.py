@@ -83,20 +83,24 @@ def repository() -> str:
     return os.environ.get("GITHUB_REPOSITORY") or config["sphinx"]["config"]["ddl_repository"]
 
 
+def commit() -> str:
+    """Return the commit that the site is built from; nothing where git does not know."""
+    git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
+    try:
+        found = subprocess.check_output(git, encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError):
+        found = ""
+    return os.environ.get("GITHUB_SHA") or found.strip()
+
+
 def package_source() -> str:
-    """Return where pip finds this commit of `ddl`; nothing where the repository has no name.
+    """Return where pip finds this commit of `ddl`; nothing without a repository's name or git.
 
     It is an archive: a reader's machine need not have git.
     """
-    if not repository():
+    if not (repository() and commit()):
         return ""
-    commit = os.environ.get("GITHUB_SHA")
-    if not commit:
-        git = ["git", "-C", str(pages.ROOT), "rev-parse", "HEAD"]
-        commit = subprocess.run(
-            git, capture_output=True, encoding="utf-8", check=True
-        ).stdout.strip()
-    return f"https://github.com/{repository()}/archive/{commit}.zip"
+    return f"https://github.com/{repository()}/archive/{commit()}.zip"
 
 
 def commit_of(source: str) -> str:

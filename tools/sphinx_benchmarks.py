@@ -15,7 +15,8 @@ from sphinx.util.typing import ExtensionMetadata
 from tools import pages
 from tools.sphinx_book import list_item, table
 
-HEAD = ("Comparison", "Ours", "The other", "Ratio", "Bar")
+HEAD = ("Comparison", "Ours", "The other", "Better is", "Ratio", "Bar")
+BETTER = {"items/s": "more", "s": "less", "ms": "less", "pages": "less"}  # by the unit
 REACHED = {True: "reached", False: "not reached", None: ""}
 
 
@@ -34,7 +35,7 @@ def row(line: dict[str, Any]) -> list[str]:
     )
     ratio = "" if line["ratio"] is None else f"{line['ratio']:.3g}"
     bar = ", ".join(filter(None, (line["bar"], REACHED[line["reached"]])))
-    return [line["name"], ours, peer, ratio, bar]
+    return [line["name"], ours, peer, BETTER[line["unit"]], ratio, bar]
 
 
 def _number(value: float) -> str:
@@ -72,7 +73,7 @@ class Benchmarks(SphinxDirective):
                 )
         runs = nodes.paragraph()
         runs += nodes.Text(measured(found))
-        return [table(HEAD, (45, 16, 16, 7, 16), cells), notes, runs]
+        return [table(HEAD, (37, 16, 16, 9, 8, 14), cells), notes, runs]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -90,18 +90,37 @@ def list_item(*content: nodes.Node) -> nodes.list_item:
     return item
 
 
+def permalink(name: str) -> nodes.raw:
+    """Return a link to where it stands, for readers to copy; shown on phones, too."""
+    link = f'<a class="ddl-here" href="#{name}" aria-label="Link to this row">#</a>'
+    return nodes.raw("", link, format="html")
+
+
 def table(
-    columns: Sequence[str], widths: Sequence[int], rows: Sequence[Sequence[nodes.Node]]
+    columns: Sequence[str],
+    widths: Sequence[int],
+    rows: Sequence[Sequence[nodes.Node]],
+    *,
+    names: Sequence[str] = (),
+    classes: Sequence[Sequence[str]] = (),
+    cards: bool = True,
 ) -> nodes.table:
     """Return a table of the book's evidence: text in paragraphs, lists as they are.
 
     Its columns have their widths from the start. A browser that would choose them by the text
     moves the rows that a reader already reads whenever more of a long table arrives.
 
-    Each text also holds the name of its column: on a phone, rows are cards without a head.
+    Args:
+        columns: Their names.
+        widths: Their widths in percent.
+        rows: The cells of each row.
+        names: An id for each row.
+        classes: The classes of each row.
+        cards: Whether a phone shows each row as a card without a head. Then each text also
+            holds the name of its column.
     """
 
-    def line(cells: Sequence[nodes.Node], names: Sequence[str] = ()) -> nodes.row:
+    def line(cells: Sequence[nodes.Node], labels: Sequence[str] = ()) -> nodes.row:
         result = nodes.row()
         for place, cell in enumerate(cells):
             entry = nodes.entry()
@@ -109,19 +128,24 @@ def table(
                 entry += cell
             else:
                 paragraph = nodes.paragraph()
-                if names and cell.astext() and isinstance(cell, nodes.Text | nodes.inline):
-                    paragraph += nodes.inline(text=f"{names[place]} ", classes=["ddl-label"])
+                if labels and cell.astext() and isinstance(cell, nodes.Text | nodes.inline):
+                    paragraph += nodes.inline(text=f"{labels[place]} ", classes=["ddl-label"])
                 paragraph += cell
                 entry += paragraph
             result += entry
         return result
 
-    result = nodes.table(classes=["ddl-ledger", "colwidths-given"])
+    result = nodes.table(classes=["ddl-ledger" if cards else "ddl-totals", "colwidths-given"])
     group = nodes.tgroup(cols=len(columns))
     group += [nodes.colspec(colwidth=width) for width in widths]
     head, body = nodes.thead(), nodes.tbody()
     head += line([nodes.Text(name) for name in columns])
-    body += [line(cells, columns) for cells in rows]
+    lines = [line(cells, columns if cards else ()) for cells in rows]
+    for row, name in zip(lines, names, strict=False):
+        row["ids"] = [name] if name else []
+    for row, found in zip(lines, classes, strict=False):
+        row["classes"] = list(found)
+    body += lines
     group += [head, body]
     result += group
     return result

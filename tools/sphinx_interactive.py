@@ -173,7 +173,7 @@ def write_figures(app: Sphinx, failure: Exception | None) -> None:
     place = Path(app.outdir) / "_static" / "interactive"
     shutil.rmtree(place / "data", ignore_errors=True)
     (place / "data").mkdir(parents=True)
-    (place / "palette.js").write_text(palette())
+    (place / "palette.js").write_text(palette(), encoding="utf-8", newline="\n")
     for slug in pages.slugs():
         for figure in figures(slug):
             name = figure["name"]

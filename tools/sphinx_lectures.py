@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from tools import lectures
-from tools.sphinx_book import claim_link, claims, list_item, made_of, table
+from tools.sphinx_book import claim_link, claims, list_item, made_of, permalink, table
 
 SIGNS = {"holds": "✓"}
 
@@ -68,7 +68,7 @@ class LectureMap(LectureTable):
         """Return a row for each row."""
         rows = [
             [
-                nodes.Text(str(row.number)),
+                nodes.inline("", "", nodes.Text(f"{row.number} "), permalink(_name(row))),
                 nodes.Text(row.lecture),
                 nodes.Text(row.teaches),
                 self.links(row.evidence, measured=False),
@@ -76,7 +76,10 @@ class LectureMap(LectureTable):
             for row in lectures.rows()
         ]
         return table(
-            ("Row", "Lecture", "What it teaches", "Demonstrated by"), (6, 12, 34, 48), rows
+            ("Row", "Lecture", "What it teaches", "Demonstrated by"),
+            (7, 12, 33, 48),
+            rows,
+            names=[_name(row) for row in lectures.rows()],
         )
 
 
@@ -85,19 +88,29 @@ class Errata(LectureTable):
 
     def table(self) -> nodes.table:
         """Return a row for each correction."""
-        rows = [
-            [
-                nodes.Text(f"{row.lecture}, row {row.number}"),
-                nodes.Text(correction.says),
-                nodes.Text(correction.right),
-                self.links(correction.evidence, measured=True),
-            ]
-            for row in lectures.rows()
-            for correction in row.corrections
-        ]
-        return table(
-            ("Lecture", "It says", "This book finds", "Computed by"), (15, 22, 33, 30), rows
-        )
+        rows, names = [], []
+        for row in lectures.rows():
+            for count, correction in enumerate(row.corrections, start=1):
+                name = f"erratum-{row.number}" + (f"-{count}" if count > 1 else "")
+                lecture = nodes.inline("", "", nodes.Text(f"{row.lecture}, "), _row_link(row))
+                lecture += [nodes.Text(" "), permalink(name)]
+                evidence = self.links(correction.evidence, measured=True)
+                texts = map(nodes.Text, (correction.says, correction.right))
+                rows.append([lecture, *texts, evidence])
+                names.append(name)
+        columns = ("Lecture", "It says", "This book finds", "Computed by")
+        return table(columns, (15, 22, 33, 30), rows, names=names)
+
+
+def _name(row: lectures.Row) -> str:
+    """Return the id of a row of the lecture map."""
+    return f"row-{row.number}"
+
+
+def _row_link(row: lectures.Row) -> nodes.reference:
+    """Return a link to a row of the lecture map."""
+    address = f"lecture_map.html#{_name(row)}"
+    return nodes.reference(text=f"row {row.number}", refuri=address, internal=True)
 
 
 class LectureNames(SphinxDirective):

@@ -39,7 +39,8 @@ def published() -> dict[str, list[dict[str, Any]]]:
 def rows(recipe: str) -> tuple[list[str], list[list[str]]]:
     """Return the table's head and rows; "Published" is there only if something is.
 
-    Scores are in the order of the results; what was published and not run comes last.
+    Scores are in the order of the results; what was published and not run comes last. Where a
+    smaller run stands beside a published figure, the figure's cell says how much smaller.
     """
     found = results(recipe)
     missing = [scale for scale in WANTED if scale not in {result["scale"] for result in found}]
@@ -51,8 +52,10 @@ def rows(recipe: str) -> tuple[list[str], list[list[str]]]:
     for name in names:
         values = [result["scores"].get(name) for result in found] + [None] * len(missing)
         said = [f"{f['value']} ({f['source']})" for f in figures if f["score"] == name]
+        if said:
+            said += [smaller(result) for result in found if result["scores"].get(name)]
         shown = [NOT_RUN if value is None else f"{value:.4g}" for value in values]
-        body.append([name, *shown, "; ".join(said)])
+        body.append([name, *shown, "; ".join(filter(None, said))])
     if not figures:
         return head, [row[:-1] for row in body]
     return [*head, "Published"], body
@@ -61,6 +64,14 @@ def rows(recipe: str) -> tuple[list[str], list[list[str]]]:
 def _size(result: dict[str, Any]) -> str:
     seed = f", seed {result['seed']}" if result["seed"] else ""
     return f"{result['scale']} size{seed}"
+
+
+def smaller(result: dict[str, Any]) -> str:
+    """Return why a result is not to be held against a published figure; of a full one nothing."""
+    if result["scale"] == "gpu":
+        return ""
+    steps = max(training["steps"] for training in result["trainings"].values())
+    return f"not comparable: {_size(result)} is {result['data']}, {steps:,} steps"
 
 
 def made(result: dict[str, Any]) -> str:

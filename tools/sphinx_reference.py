@@ -2,7 +2,7 @@
 
 Which page teaches what is read from the pages' own imports. The reference says
 below each function where it is taught; each page ends with what it uses, and
-the listings of a page lead to the reference.
+the listings of a page lead to the reference. There each module is folded behind its names.
 """
 
 import ast
@@ -14,10 +14,12 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.typing import ExtensionMetadata
 
 from tools import pages
 from tools.notebook import code_cells
+from tools.sphinx_site import details
 
 REFERENCE = "reference"  # the page with the reference; a book without it gets no links
 
@@ -85,6 +87,32 @@ def add_uses(app: Sphinx, doctree: nodes.document) -> None:
     section += paragraph
 
 
+class FoldModules(SphinxPostTransform):
+    """Folds each module of the reference; a link to a name opens it."""
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Put what follows a module's first sentence into `details`, its names as the summary."""
+        if self.env.docname != REFERENCE:
+            return
+        for section in list(self.document.findall(nodes.section)):
+            names = [
+                signature["fullname"]
+                for description in section.children
+                if isinstance(description, addnodes.desc)
+                for signature in description.findall(addnodes.desc_signature)
+                if signature.parent is description and "fullname" in signature
+            ]
+            if names:
+                folded = details(classes=["ddl-fold"], summary=", ".join(names))
+                start = section.first_child_matching_class(nodes.paragraph) or 0
+                folded += section.children[start + 1 :]
+                del section[start + 1 :]
+                section += folded
+
+
 def link_listings(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -107,6 +135,7 @@ def with_links(body: str, explained: Container[str]) -> str:
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
+    app.add_post_transform(FoldModules)
     app.connect("autodoc-process-docstring", add_teachers, priority=400)  # before napoleon
     app.connect("doctree-read", add_uses)
     app.connect("html-page-context", link_listings)

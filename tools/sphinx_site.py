@@ -9,6 +9,7 @@
 
 import os
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.templates_path.append(str(WEB / "templates"))
     address = (os.environ.get("DDL_SITE_URL") or config["html_baseurl"]).rstrip("/") + "/"
     config.html_baseurl = config["ogp_site_url"] = address
+    config.html_context["ddl_commit"] = launch.commit()[:12]  # in the foot of a printed page
     config["notfound_urls_prefix"] = urlsplit(address).path  # a missing page may be anywhere
 
 
@@ -59,6 +61,7 @@ def slim(
     scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
+    context["ddl_name"] = _numbered_name(app, page, context.get("title", ""))
     if page in pages.slugs() and (ran := pages.checked(page)):
         context["ddl_launch"] = page
         context["ddl_buttons"] = launch.buttons(page)
@@ -76,6 +79,13 @@ def reading_minutes(page: nodes.document) -> int:
         if not isinstance(paragraph.parent, nodes.container)  # what cells show
     )
     return max(1, round(words / WORDS_A_MINUTE))
+
+
+def _numbered_name(app: Sphinx, page: str, title: str) -> str:
+    """Return a page's short title, else its title, behind the number of its chapter."""
+    short = pages.short_title(page)
+    number = app.env.toc_secnumbers.get(page, {}).get("") or ()
+    return " ".join([*(f"{part}." for part in number), title if short == page else short])
 
 
 def _listed(file: Any, names: tuple[str, ...]) -> bool:
@@ -132,7 +142,7 @@ def open_details(translator: HTML5Translator, node: nodes.Element) -> None:
     """Write the start of something folded."""
     tag = translator.starttag(node, "details")
     translator.body.append(tag.replace("<details", "<details open", 1) if node.get("open") else tag)
-    translator.body.append(f"<summary>{node['summary']}</summary>\n")
+    translator.body.append(f"<summary>{escape(node['summary'])}</summary>\n")
 
 
 def close_details(translator: HTML5Translator, node: nodes.Element) -> None:

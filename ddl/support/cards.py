@@ -126,7 +126,7 @@ def bar(
     if now is not None:
         marks += f'<circle class="now" cx="{x(now)}" cy="{middle}" r="4.5"/>'
     return (
-        f'<svg class="ddl-bar" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<svg class="ddl-axis" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="{html.escape(words)}" style="vertical-align:middle" '
         'fill="none" stroke="currentColor">'
         f'<rect x="{left}" y="4" width="{max(right - left, 1):g}" height="{HEIGHT - 8}" '

@@ -187,3 +187,77 @@
     });
   }
 })();
+
+// Where the reader is: the section's name, and how much of the page lies above.
+(() => {
+  const bar = document.querySelector(".mobile-header");
+  const section = bar.querySelector(".ddl-section");
+  const name = section.textContent;
+  addEventListener("gumshoeActivate", (event) => {
+    section.textContent = event.detail.link.textContent;
+  });
+  addEventListener("gumshoeDeactivate", () => {
+    section.textContent = name;
+  });
+  const read = () => {
+    const page = document.documentElement;
+    const share = page.scrollTop / Math.max(1, page.scrollHeight - page.clientHeight);
+    bar.style.setProperty("--ddl-read", share);
+  };
+  read();
+  addEventListener("scroll", read, { passive: true });
+  addEventListener("resize", read);
+
+  // Menu and outline are folded away once an entry is chosen.
+  for (const drawer of document.querySelectorAll("[popover]")) {
+    drawer.addEventListener("click", (event) => {
+      if (event.target.closest("a")) {
+        drawer.hidePopover?.();
+      }
+    });
+  }
+
+  // The button for the theme says which one there is.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const tell = () => {
+    const theme = document.body.dataset.theme;
+    const own = `as the system, ${dark.matches ? "dark" : "light"}`;
+    for (const button of document.querySelectorAll(".theme-toggle")) {
+      button.title = `Theme: ${theme === "auto" ? own : theme}`;
+      button.setAttribute("aria-label", button.title);
+    }
+  };
+  tell();
+  dark.addEventListener("change", tell);
+  new MutationObserver(tell).observe(document.body, { attributeFilter: ["data-theme"] });
+})();
+
+// The ledger's filter: a group with matches opens, one without is hidden.
+(() => {
+  const form = document.querySelector(".ddl-filter");
+  if (!form) {
+    return;
+  }
+  form.addEventListener("submit", (event) => event.preventDefault());
+  const rows = [...document.querySelectorAll(".ddl-claimed")];
+  const texts = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const sections = new Set(rows.map((row) => row.closest("section")));
+  form.addEventListener("input", () => {
+    const words = form.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const classes = [form.elements.page.value, form.elements.kind.value].filter(Boolean);
+    for (const row of rows) {
+      row.hidden = !(
+        words.every((word) => texts.get(row).includes(word)) &&
+        classes.every((name) => row.classList.contains(name))
+      );
+    }
+    for (const section of sections) {
+      section.hidden = !section.querySelector(".ddl-claimed:not([hidden])");
+      for (const fold of section.querySelectorAll(".ddl-fold")) {
+        fold.open = words.length + classes.length > 0;
+      }
+    }
+    const shown = rows.filter((row) => !row.hidden).length;
+    form.querySelector("output").textContent = `${shown} of ${rows.length} claims`;
+  });
+})();
