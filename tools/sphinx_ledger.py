@@ -74,7 +74,7 @@ def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> 
         entry["lower"],
         entry["upper"],
         now=now,
-        log=entry["log"],
+        log=entry.get("log", False),  # what was withdrawn earlier does not say
         words=f"{words}; accepted {entry['accepted']}",
     )
     result += nodes.raw("", drawing, format="html")
