@@ -20,7 +20,8 @@ from sphinx.util.typing import ExtensionMetadata
 from tools import pages
 from tools.notebook import claims_of
 
-EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
+# Pages made of what other pages have computed.
+EVIDENCE = ("intro", "ledger", "lecture_map", "errata", "status")
 STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
 
 

@@ -34,8 +34,6 @@ SCRIPTS = (
     "copybutton.js",
     "site.js",
 )
-SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
-SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
@@ -57,9 +55,8 @@ def slim(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Keep a page to its own styles and scripts, and say whether it can be launched."""
-    scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
-    context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
+    context["script_files"] = [file for file in context["script_files"] if _listed(file, SCRIPTS)]
     context["ddl_launch"] = page if page in pages.slugs() else ""
     if context["ddl_launch"]:
         context["ddl_buttons"] = launch.buttons(page)
