@@ -27,6 +27,7 @@ from tools import launch, pages
 
 WEB = pages.ROOT / "web"
 STYLES = ("pygments.css", "styles/furo.css", "mystnb.*.css", "copybutton.css", "site.css")
+FRONT = "intro"  # no code to copy, but figures of its own
 SCRIPTS = (
     "documentation_options.js",
     "scripts/furo.js",
@@ -34,6 +35,7 @@ SCRIPTS = (
     "copybutton.js",
     "site.js",
 )
+FRONT_SCRIPTS = ("documentation_options.js", "scripts/furo.js", "site.js", "front.js")
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
@@ -55,8 +57,9 @@ def slim(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Keep a page to its own styles and scripts, and say whether it can be launched."""
+    scripts = FRONT_SCRIPTS if page == FRONT else SCRIPTS
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
-    context["script_files"] = [file for file in context["script_files"] if _listed(file, SCRIPTS)]
+    context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
     context["ddl_launch"] = page if page in pages.slugs() else ""
     if context["ddl_launch"]:
         context["ddl_buttons"] = launch.buttons(page)
@@ -165,6 +168,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_post_transform(Fold)
     app.add_css_file("site.css", priority=900)
     app.add_js_file("site.js", loading_method="defer")
+    app.add_js_file("front.js", loading_method="defer")
     app.connect("config-inited", configure, priority=100)
     app.connect("html-page-context", slim, priority=900)
     app.connect("build-finished", add_runtime)
