@@ -8,17 +8,17 @@ import pytest
 from tools import glossary
 from tools.glossary import Term, in_italics, introductions, terms
 
-IDS = {"ids": lambda term: term.slug}
+EACH = pytest.mark.parametrize("term", terms(), ids=lambda term: term.slug)
 
 
-@pytest.mark.parametrize("term", terms(), **IDS)
+@EACH
 def test_a_term_is_introduced_on_exactly_one_page(term: Term) -> None:
     places = introductions()[term.name]
     assert len(places) == 1, f"*{term.written}* is in italics on {[p.slug for p in places]}"
     assert places[0].heading, "before the page's title"
 
 
-@pytest.mark.parametrize("term", terms(), **IDS)
+@EACH
 def test_a_term_is_explained_in_one_sentence(term: Term) -> None:
     assert re.fullmatch(r"[A-Z0-9].*[^.!?]\.", term.says)
     assert not re.search(r"[.!?]\s", term.says)

@@ -111,7 +111,7 @@ class LectureNames(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Build a list."""
         made_of(self.env, lectures.SOURCE)
-        result = nodes.bullet_list()
+        result = nodes.bullet_list(ids=["lectures"])
         for short, full in lectures.lectures().items():
             paragraph = nodes.paragraph()
             paragraph += [nodes.strong(text=short), nodes.Text(f": {full}")]

@@ -25,7 +25,7 @@ LIBRARY = pages.ROOT / "web" / "node_modules" / "minisearch"
 # What readers do not search in: code and what it prints, formulas on a line of their own, what
 # is folded, tables of other pages' claims, how something was made, lists of links.
 OUT = "pre, details, script, style, .headerlink, .ddl-formula, .ddl-interactive, .ddl-launch"
-OUT += ", .ddl-ledger, .ddl-made, .ddl-tip, .ddl-uses"
+OUT += ", .ddl-ledger, .ddl-made, .ddl-named, .ddl-tiles, .ddl-tip, .ddl-uses, .ddl-ways"
 UNINDEXED = ("glossary",)  # its lines stand above what is found
 NAMES = "dl.py"  # names that the reference explains
 BLOCKS = {"p", "li", "dt", "dd", "td", "th", "div", "figcaption", "blockquote", "section", "tr"}
@@ -116,7 +116,7 @@ def write_entries(app: Sphinx, failure: Exception | None) -> None:
         entry
         for slug in pages.files()
         if slug not in UNINDEXED
-        for entry in entries(slug, pages.short_title(slug), (site / f"{slug}.html").read_text())
+        for entry in entries(slug, _title(slug), (site / f"{slug}.html").read_text())
     ]
     terms = [
         {
@@ -131,6 +131,11 @@ def write_entries(app: Sphinx, failure: Exception | None) -> None:
     (site / "_static" / "sections.js").write_text(script, encoding="utf-8")
     shutil.copy(LIBRARY / "dist" / "umd" / "index.js", site / "_static" / "minisearch.js")
     shutil.copy(LIBRARY / "LICENSE.txt", site / "_static" / "minisearch.LICENSE.txt")
+
+
+def _title(slug: str) -> str:
+    """Return what a page is called: the front page has no name in the table of contents."""
+    return "Front page" if slug == pages.files()[0] else pages.short_title(slug)
 
 
 def _json(value: Any) -> str:

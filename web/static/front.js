@@ -79,7 +79,7 @@
     const card = box.querySelector(".ddl-claim");
     const said = card.querySelector(".ddl-said b");
     const [measured, , verdict] = card.querySelectorAll(".ddl-facts b");
-    const MEANS = "Each square is a pixel; the darker, the more often it is written.";
+    const MEANS = "Each square is a pixel; the stronger its colour, the more often it is written.";
     const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     picture.setAttribute("viewBox", "0 0 8 8");
     picture.setAttribute("role", "img");
