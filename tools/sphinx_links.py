@@ -147,7 +147,17 @@ def _replace(text: nodes.Text) -> None:
         ]
 
 
+def note_sources(app: Sphinx, doctree: nodes.document) -> None:
+    """Have a page made anew when what its links come from has changed."""
+    sources = [WORDS, papers.SOURCE]
+    if app.env.docname == BIBLIOGRAPHY:
+        sources += [*pages.BOOK.glob("*.ipynb"), *(pages.ROOT / "ddl").glob("*.py")]
+    for path in sources:
+        app.env.note_dependency(str(path))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register with Sphinx."""
     app.add_post_transform(LinkOut)
+    app.connect("doctree-read", note_sources)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

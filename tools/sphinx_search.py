@@ -76,11 +76,9 @@ def _entry(to: str, title: str, heading: str, whole: Tag) -> dict[str, Any]:
 
 def _elsewhere(part: Any) -> bool:
     """Return whether a part of a section is its heading, or an entry of its own."""
-    if not isinstance(part, Tag):
-        return False
-    if part.name == "section":
-        return _heading(part) is not None
-    return bool(re.fullmatch("h[1-6]", part.name)) or _is(part, "py")
+    return isinstance(part, Tag) and (
+        re.fullmatch("section|h[1-6]", part.name) is not None or _is(part, "py")
+    )
 
 
 def _is(tag: Tag, kind: str) -> bool:
