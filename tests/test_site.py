@@ -26,6 +26,7 @@ chapters:
 - file: status
 - file: full_size
 - file: benchmarks
+- file: glossary
 """
 TEXT = """---
 kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -140,6 +141,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "web" / "node_modules").symlink_to(pages.ROOT / "web" / "node_modules")
     (root / "book").mkdir()
     names = ("ledger.md", "status.md", "full_size.md", "full_size.yml", "benchmarks.md")
+    names += ("glossary.md", "glossary.yml", "links.yml")
     for name in (*names, "references.bib"):
         shutil.copy(pages.BOOK / name, root / "book" / name)
     shutil.copytree(pages.ROOT / "results", root / "results")

@@ -24,7 +24,8 @@ from tools import margins, pages
 from tools.notebook import claims_of
 
 LOGGER = logging.getLogger(__name__)
-EVIDENCE = ("ledger", "lecture_map", "errata", "status")  # pages made of other pages' claims
+# Pages made of what other pages have computed.
+EVIDENCE = ("intro", "ledger", "lecture_map", "errata", "status")
 STATUS = ("Page", "Executed (UTC)", "On", "Seconds", "Versions", "Claims")
 NOT_RUN = "not run"
 NOTE = """\

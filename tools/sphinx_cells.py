@@ -27,7 +27,7 @@ ROUNDING = 1e-3  # a claim that a gap lies below this says that two things are t
 class Cells(SphinxPostTransform):
     """Rearranges the cells of a page."""
 
-    default_priority = 880  # after MyST-NB has chosen outputs, before `sphinx_site.Fold`
+    default_priority = 790  # after MyST-NB has chosen outputs, before links are made
     formats = ("html",)
 
     def run(self, **kwargs: Any) -> None:

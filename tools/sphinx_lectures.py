@@ -119,7 +119,7 @@ class LectureNames(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Build a list."""
         made_of(self.env, lectures.SOURCE)
-        result = nodes.bullet_list()
+        result = nodes.bullet_list(ids=["lectures"])
         for short, full in lectures.lectures().items():
             result += list_item(nodes.strong(text=short), nodes.Text(f": {full}"))
         return [result]

@@ -102,7 +102,7 @@ class RecipeResults(SphinxDirective):
         head, body = rows(recipe)
         cells = [[nodes.Text(text) for text in row] for row in body]
         widths = [40 if name in ("Score", "Published") else 12 for name in head]
-        runs = nodes.bullet_list()
+        runs = nodes.bullet_list(classes=["ddl-made"])
         for result in results(recipe):
             runs += list_item(nodes.Text(made(result)))
         scales = [result["scale"] for result in results(recipe)]

@@ -24,9 +24,11 @@ from sphinx.writers.html5 import HTML5Translator
 from sphinx_exercise.nodes import solution_node
 
 from tools import launch, pages
+from tools.sphinx_front import reading_minutes
 
 WEB = pages.ROOT / "web"
 STYLES = ("pygments.css", "styles/furo.css", "mystnb.*.css", "copybutton.css", "site.css")
+FRONT = "intro"  # no code to copy, but figures of its own
 SCRIPTS = (
     "documentation_options.js",
     "scripts/furo.js",
@@ -34,9 +36,7 @@ SCRIPTS = (
     "copybutton.js",
     "site.js",
 )
-SEARCH_SCRIPTS = ("doctools.js", "sphinx_highlight.js")
-SEARCH_SCRIPTS += ("searchtools.js", "language_data.js", "searchindex.js")
-WORDS_A_MINUTE = 200
+FRONT_SCRIPTS = ("documentation_options.js", "scripts/furo.js", "site.js", "front.js")
 EAGER = 1  # pictures of a page that load at once
 # What browsers would break, after a hyphen or at a space:
 # 1e-05, 6-dimensional, (-x, --out, k-means; t = 5, SDSC 2024.
@@ -58,7 +58,7 @@ def slim(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Keep a page to its own styles and scripts, and say whether it can be launched."""
-    scripts = SCRIPTS + (SEARCH_SCRIPTS if page == "search" else ())
+    scripts = FRONT_SCRIPTS if page == FRONT else SCRIPTS
     context["css_files"] = [file for file in context["css_files"] if _listed(file, STYLES)]
     context["script_files"] = [file for file in context["script_files"] if _listed(file, scripts)]
     context["ddl_name"] = _numbered_name(app, page, context.get("title", ""))
@@ -66,19 +66,9 @@ def slim(
         context["ddl_launch"] = page
         context["ddl_buttons"] = launch.buttons(page)
         context["ddl_run"] = ran.metadata["ddl"]
-        context["ddl_minutes"] = reading_minutes(doctree) if doctree else 0
+        context["ddl_minutes"] = reading_minutes(page)
     if "body" in context:
         context["body"] = with_whole_words(with_lazy_pictures(context["body"]))
-
-
-def reading_minutes(page: nodes.document) -> int:
-    """Return how long the prose of a page takes to read."""
-    words = sum(
-        len(paragraph.astext().split())
-        for paragraph in page.findall(nodes.paragraph)
-        if not isinstance(paragraph.parent, nodes.container)  # what cells show
-    )
-    return max(1, round(words / WORDS_A_MINUTE))
 
 
 def _numbered_name(app: Sphinx, page: str, title: str) -> str:
@@ -180,6 +170,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_post_transform(Fold)
     app.add_css_file("site.css", priority=900)
     app.add_js_file("site.js", loading_method="defer")
+    app.add_js_file("front.js", loading_method="defer")
     app.connect("config-inited", configure, priority=100)
     app.connect("html-page-context", slim, priority=900)
     app.connect("build-finished", slim_pictures)

@@ -53,7 +53,7 @@ def test_all_that_pages_name_is_in_the_folder(folder: Path) -> None:
         assert [name for name in page.loaded if re.match(r"[a-z]+:|/", name)] == [], path.name
         for link in page.links + page.loaded:
             parts = urlsplit(link)
-            if parts.scheme in ("https", "mailto"):  # elsewhere; a reader asks for it
+            if parts.scheme in ("https", "http", "mailto"):  # elsewhere; a reader asks for it
                 continue
             target = path.parent / unquote(parts.path) if parts.path else path
             here = target.is_file() and not parts.scheme and not link.startswith("/")

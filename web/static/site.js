@@ -147,6 +147,11 @@
     }
   }
 
+  // Escape puts the line over a term away, until the pointer or the focus moves on.
+  const quiet = (now) => document.body.classList.toggle("ddl-quiet", now);
+  addEventListener("keydown", (event) => event.key === "Escape" && quiet(true));
+  for (const moved of ["mouseout", "focusout"]) addEventListener(moved, () => quiet(false));
+
   for (const place of document.querySelectorAll(".ddl-interactive")) {
     const name = place.dataset.interactive;
     const offer = `Start the interactive figure (${place.dataset.size})`;
