@@ -3,7 +3,7 @@
 `fit` is the loop of the first chapter that trains: for each batch compute the
 loss, its gradient, and take a step. Lightning Fabric adds what does not change
 the idea: the device and the precision. One process trains on one device; the recipes
-(`ddl.recipes`) divide their batches among several.
+(``ddl.recipes``) divide their batches among several.
 """
 
 import os
