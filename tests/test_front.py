@@ -11,7 +11,7 @@ from tools import pages
 from tools.sphinx_front import WALK_PAGE, duration, picture, reading_minutes, walk_frames
 from tools.sphinx_interactive import figures
 
-INTRO = (pages.BOOK / "intro.md").read_text()
+INTRO = (pages.BOOK / "intro.md").read_text(encoding="utf-8")
 TILES = yaml.safe_load(re.search(r"```\{chapter-tiles\}\n(.*?)```", INTRO, re.DOTALL)[1])  # type: ignore[index]
 
 

@@ -33,7 +33,7 @@ def test_a_name_leads_to_one_term() -> None:
 
 
 def test_the_terms_stand_in_the_order_of_the_alphabet() -> None:
-    listed = re.findall(r"^([^\s#].*):$", glossary.SOURCE.read_text(), re.MULTILINE)
+    listed = re.findall(r"^([^\s#].*):$", glossary.SOURCE.read_text(encoding="utf-8"), re.MULTILINE)
     assert listed == [term.name for term in terms()]
     assert len(listed) >= 60
 

@@ -89,14 +89,16 @@ def test_every_source_of_a_claim_is_a_link() -> None:
 
 
 def test_every_name_of_the_file_is_named() -> None:
-    names = yaml.safe_load(WORDS.read_text())
+    names = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
     assert [name for name in names if name not in PROSE] == []
     assert all(address.startswith("https://") for address in names.values())
 
 
 @pytest.mark.parametrize("paper", papers.papers(), ids=lambda paper: paper.key)
 def test_a_paper_is_found_elsewhere_and_named_here(paper: papers.Paper) -> None:
-    entry = papers.SOURCE.read_text().partition(f"{{{paper.key},")[2].partition("\n")[0]
+    entry = (
+        papers.SOURCE.read_text(encoding="utf-8").partition(f"{{{paper.key},")[2].partition("\n")[0]
+    )
     assert re.search(r"arXiv:\d|doi:10|doi = \{10\.|url = \{https?://", entry)
     assert any(papers.users(paper)), "nobody names it"
 

@@ -48,6 +48,8 @@ def test_a_section_has_its_own_words_claims_figures_and_terms() -> None:
 
 
 def test_the_library_is_the_one_that_is_locked() -> None:
-    wanted = json.loads((pages.ROOT / "web" / "package.json").read_text())["dependencies"]
+    wanted = json.loads((pages.ROOT / "web" / "package.json").read_text(encoding="utf-8"))[
+        "dependencies"
+    ]
     there = pages.ROOT / "web" / "node_modules" / "minisearch" / "package.json"
-    assert json.loads(there.read_text())["version"] == wanted["minisearch"]
+    assert json.loads(there.read_text(encoding="utf-8"))["version"] == wanted["minisearch"]

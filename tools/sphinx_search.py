@@ -114,7 +114,9 @@ def write_entries(app: Sphinx, failure: Exception | None) -> None:
         entry
         for slug in pages.files()
         if slug not in UNINDEXED
-        for entry in entries(slug, _title(slug), (site / f"{slug}.html").read_text())
+        for entry in entries(
+            slug, _title(slug), (site / f"{slug}.html").read_text(encoding="utf-8")
+        )
     ]
     terms = [
         {
@@ -126,7 +128,7 @@ def write_entries(app: Sphinx, failure: Exception | None) -> None:
         for term in glossary.terms()
     ]
     script = f"const SECTIONS = {_json(sections)};\nconst TERMS = {_json(terms)};\n"
-    (site / "_static" / "sections.js").write_text(script, encoding="utf-8")
+    (site / "_static" / "sections.js").write_text(script, encoding="utf-8", newline="\n")
     shutil.copy(LIBRARY / "dist" / "umd" / "index.js", site / "_static" / "minisearch.js")
     shutil.copy(LIBRARY / "LICENSE.txt", site / "_static" / "minisearch.LICENSE.txt")
 

@@ -97,5 +97,5 @@ def test_the_times_are_those_of_the_status_page() -> None:
     if not SITE.is_dir():
         pytest.skip("no site in _build/html: run make book first")
     seconds = [pages.executed(slug).metadata["ddl"]["seconds"] for slug in pages.slugs()]
-    text = re.sub(r"<[^>]+>|\s+", " ", (SITE / "intro.html").read_text())
+    text = re.sub(r"<[^>]+>|\s+", " ", (SITE / "intro.html").read_text(encoding="utf-8"))
     assert f"between {duration(min(seconds))} and {duration(max(seconds))}" in text

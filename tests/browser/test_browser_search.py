@@ -62,10 +62,10 @@ def test_a_hit_lands_at_its_section_and_the_words_are_marked(visit) -> None:
 def test_every_hit_leads_to_a_place_that_is_there() -> None:
     if not SITE.is_dir():
         pytest.skip("no site in _build/html: run make book first")
-    script = (SITE / "_static" / "sections.js").read_text()
+    script = (SITE / "_static" / "sections.js").read_text(encoding="utf-8")
     found = re.findall(r'"to":"([^"#]+)(?:#([^"]+))?"', script)
     assert len(found) > 300
-    texts = {name: (SITE / name).read_text() for name, _ in found}
+    texts = {name: (SITE / name).read_text(encoding="utf-8") for name, _ in found}
     assert [(n, a) for n, a in found if a and f'id="{a}"' not in texts[n]] == []
 
 
@@ -137,5 +137,5 @@ def test_the_search_works_in_a_folder(browser) -> None:
 def test_every_chapter_is_in_the_search() -> None:
     if not SITE.is_dir():
         pytest.skip("no site in _build/html: run make book first")
-    script = (SITE / "_static" / "sections.js").read_text()
+    script = (SITE / "_static" / "sections.js").read_text(encoding="utf-8")
     assert [slug for slug in pages.slugs() if f'"to":"{slug}.html"' not in script] == []
