@@ -207,7 +207,7 @@ def trace(
     try:
         hooks += [register_module_forward_pre_hook(recorder.enter)]
         hooks += [register_module_forward_hook(recorder.leave, always_call=True)]
-        with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), recorder:
+        with torch.random.fork_rng(_gpus(arguments)), torch.no_grad(), recorder:
             result = network(*arguments)
     finally:
         for hook in hooks:
@@ -226,6 +226,11 @@ def trace(
         reads = {recorder.made_by[id(tensor)]: shape}
         recorder.call(name, (name,), "end", reads=reads, shapes=[shape])
     return _needed(recorder.calls, len(outputs))
+
+
+def _gpus(arguments: tuple[Any, ...]) -> list[int]:
+    """Return the GPUs on which an example lies, whose random numbers are drawn apart."""
+    return sorted({t.device.index for t in _tensors(arguments) if t.is_cuda})
 
 
 def _needed(calls: list[_Call], outputs: int) -> Network:
