@@ -220,8 +220,10 @@ def _tile(place: int, slug: str, about: dict[str, Any]) -> str:
     ran = duration(pages.executed(slug).metadata["ddl"]["seconds"])
     _, alt = picture(slug, about["figure"])
     width, height = TILE
+    # Its width in pixels, not its density: a coarse screen would take `src` for a second picture.
+    source = f'srcset="_static/tiles.webp {DENSITY * width}w" sizes="{width}px"'
     return (
-        f'<li><img src="_static/tiles.webp" srcset="_static/tiles.webp {DENSITY}x" loading="lazy"'
+        f'<li><img src="_static/tiles.webp" {source} loading="lazy"'
         f' width="{width}" height="{height}" alt="{_quoted(alt)}"'
         f' style="object-position:0 {-place * height}px">'
         f'<p class="ddl-name">{pages.short_title(slug)}</p>'

@@ -93,6 +93,20 @@ def test_each_tile_has_its_own_figure_and_a_measured_time(visit) -> None:
     page.wait_for_url(f"**/{pages.slugs()[5]}.html")
 
 
+@pytest.mark.parametrize("density", [1, 2])
+def test_a_tile_is_as_large_on_coarse_and_on_fine_screens(
+    browser, address: str, density: int
+) -> None:
+    context = browser.new_context(device_scale_factor=density)
+    page = context.new_page()
+    page.goto(f"{address}intro.html")
+    tile = page.locator(".ddl-tiles img").first
+    tile.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.ddl-tiles img').complete")
+    assert tile.evaluate("(image) => image.naturalWidth") == 240
+    context.close()
+
+
 def test_the_times_are_those_of_the_status_page() -> None:
     if not SITE.is_dir():
         pytest.skip("no site in _build/html: run make book first")

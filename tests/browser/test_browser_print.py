@@ -31,7 +31,7 @@ def test_paper_shows_the_text_alone(visit, width: int) -> None:
 def test_solutions_are_printed_as_the_reader_left_them(visit) -> None:
     page = visit().open("gating")
     solutions = page.locator("details.ddl-solution")
-    solutions.first.locator("summary").click()
+    solutions.first.locator("summary").first.click()
     page.emulate_media(media="print")
     expect(solutions.first.locator("pre").first).to_be_visible()
     expect(solutions.last.locator("pre").first).to_be_hidden()
