@@ -21,6 +21,7 @@ from tools.notebook import claims_of
 from tools.sphinx_site import details
 
 CARD = '<div class="ddl-claim '
+EXERCISE = {*folding.TASK, "solution"}  # tags of cells that stay as they are
 ROUNDING = 1e-3  # a claim that a gap lies below this says that two things are the same
 
 
@@ -47,7 +48,7 @@ class Cells(SphinxPostTransform):
                     group_cards(output, known, record)
             if kind := kinds.get(cell["cell_index"]):
                 fold(cell, kind)
-            elif not folding.TASK & set(cell["cell_metadata"].get("tags", [])):
+            elif not EXERCISE & set(cell["cell_metadata"].get("tags", [])):
                 make_foldable(cell)
 
 

@@ -188,7 +188,7 @@ def test_nothing_plays_by_itself(visit, name: str) -> None:
     found.page.emulate_media(reduced_motion="reduce")
     page = found.start(name)
     page.locator(".ddl-readout", has_text=re.compile(r"\d")).first.wait_for()
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1800)  # until it was told to screen readers, too
     look = """() => [...document.querySelectorAll(".ddl-stage canvas")]
       .map((node) => node.toDataURL()).concat(document.querySelector(".ddl-stage").innerText)"""
     before = page.evaluate(look)
