@@ -25,7 +25,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "format: jb-book\nroot: intro\nchapters:\n- file: page\n", encoding="utf-8"
     )
     (root / "book").mkdir()
-    for name in ("conf.py", "references.bib", "links.yml"):
+    for name in ("conf.py", "references.bib", "links.yml", "glossary.yml"):
         shutil.copy(pages.BOOK / name, root / "book")
     (root / "book" / "intro.md").write_text("# Intro\n\nWhat is this?\n", encoding="utf-8")
     code = new_code_cell(
