@@ -47,6 +47,8 @@ def test_a_control_is_named_and_crossed() -> None:
         (claim("x", 3.0, lower=3.0, upper=3.0), True),
         (claim("x", 1e-7, lower=None, upper=1e-5), True),
         (claim("x", 0.1, lower=None, upper=0.4), False),
+        (claim("x", 1e-7, lower=None, upper=1e-5, log=True), False),  # it has vanished
+        (claim("x", -0.1, lower=None, upper=0.0), False),  # it falls
         (claim("x", False, verdict="fails"), False),
         (claim("x", True, verdict="not checked: needs MNIST"), False),
         (claim("x", 3.0, lower=3.0, upper=3.0, control=1.0, control_name="idle"), False),

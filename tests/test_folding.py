@@ -40,6 +40,8 @@ def test_what_later_code_uses_stays() -> None:
     assert folded(plot, cell("net = train(cells)")) == {}
     assert folded(plot, cell("claim('x', cells.max(), below=1)", CARD)) == {1: "plot", 2: "check"}
     assert folded(plot, cell("cells = 3\nnet = train(cells)")) == {1: "plot"}  # another one
+    again = (cell("cells = train()"), cell("net = train(cells)"))
+    assert folded(plot, *again) == {1: "plot"}  # given anew in between
     assert folded(plot, cell("def f(cells):\n    return cells")) == {1: "plot"}  # its own
     assert folded(plot, cell("def f():\n    return cells")) == {}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from tools.notebook import code_cells
+from tools.notebook import code_cells, without_magics
 
 FORMAT = 2  # of what is kept beside the outputs (tools/pages.py): after a change, all run anew
 
@@ -47,7 +47,7 @@ def numbers_fingerprint(page: NotebookNode, root: Path) -> str:
     Its code and the modules of ``ddl`` that it computes with; not what the claims say, nor
     their bounds: a bound that is moved needs no new runs. Nor seed, machine, size and lock.
     """
-    tree = ast.parse(_python("\n".join(c.source for c in code_cells(page))))
+    tree = ast.parse(without_magics("\n".join(c.source for c in code_cells(page))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "claim":
             node.args = node.args[1:2]
@@ -98,15 +98,10 @@ def imported_modules(code: str, root: Path, without: Collection[str] = ()) -> se
     return found
 
 
-def _python(code: str) -> str:
-    """Return code without a notebook's magics, which are no Python."""
-    return "\n".join(line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
-
-
 @cache  # all pages share their modules
 def _imports(code: str, root: Path) -> frozenset[Path]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(_python(code))):
+    for node in ast.walk(ast.parse(without_magics(code))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from nbformat import NotebookNode
 
 from ddl.claims import CLAIM_MIME
-from tools.notebook import code_cells
+from ddl.interactive import INTERACTIVE_MIME
+from tools.notebook import code_cells, without_magics
 
 WORDS = {
     "code": "Show the code",
@@ -35,7 +36,7 @@ def folded(page: NotebookNode) -> dict[int, str]:
     found: dict[int, str] = {}
     used: set[str] = set()  # by the visible code that comes later
     for place, cell in reversed(list(zip(places, code_cells(page), strict=True))):
-        code = _python(cell.source)
+        code = without_magics(cell.source)
         tree, (defined, free) = ast.parse(code), names(code)
         task = TASK & set(cell.metadata.get("tags", [])) or _calls(tree, "check")
         if not task and sets_up(tree):
@@ -67,7 +68,7 @@ def shown(outputs: Sequence[NotebookNode], tree: ast.Module) -> str | None:
         data = output.get("data", {})
         if CLAIM_MIME in data:
             kinds.add("check")
-        elif any(mime.startswith("image/") for mime in data) or "application/vnd" in str(data):
+        elif INTERACTIVE_MIME in data or any(mime.startswith("image/") for mime in data):
             kinds.add("plot")
         elif "text/markdown" in data:
             kinds.add("listing" if _calls(tree, "show_code") else "numbers")
@@ -93,9 +94,3 @@ def _calls(tree: ast.AST, name: str) -> bool:
     """Return whether a function of a name, or of a module of that name, is called."""
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return any(ast.unparse(call).partition(".")[0] == name for call in calls)
-
-
-def _python(code: str) -> str:
-    """Return code without a notebook's magics."""
-    lines = code.split("\n")
-    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)

@@ -50,6 +50,12 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def without_magics(code: str) -> str:
+    """Return code without a notebook's magics, which are no Python; lines keep their numbers."""
+    lines = code.split("\n")
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+
+
 def claims_of(notebook: NotebookNode) -> list[dict[str, Any]]:
     """Return the claims that an executed page's outputs hold, in order."""
     return [

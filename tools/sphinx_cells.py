@@ -22,7 +22,7 @@ from tools.sphinx_site import details
 
 CARD = '<div class="ddl-claim '
 EXERCISE = {*folding.TASK, "solution"}  # tags of cells that stay as they are
-ROUNDING = 1e-3  # a claim that a gap lies below this says that two things are the same
+ROUNDING = 1e-3  # who says that a gap lies between 0 and this says that two things are the same
 
 
 class Cells(SphinxPostTransform):
@@ -113,7 +113,9 @@ def grouped(drawn: list[tuple[str, Claim]]) -> str:
     result = f'<div class="ddl-claims">{"".join(loud)}</div>' if loud else ""
     if quiet:
         count = "1 check holds" if len(quiet) == 1 else f"{len(quiet)} checks hold"
-        result += f'<details class="ddl-quiet"><summary>{count}</summary>{"".join(quiet)}</details>'
+        result += (
+            f'<details class="ddl-checks"><summary>{count}</summary>{"".join(quiet)}</details>'
+        )
     return result
 
 
@@ -121,8 +123,10 @@ def is_exact(claim: Claim) -> bool:
     """Return whether a claim that holds says that things are equal, or answers yes or no."""
     if claim.verdict != "holds" or claim.control is not None:
         return False
-    gap = claim.lower is None and claim.upper is not None and claim.upper <= ROUNDING
-    return isinstance(claim.value, bool) or claim.lower == claim.upper or gap
+    if isinstance(claim.value, bool) or claim.lower == claim.upper:
+        return True
+    gap = claim.lower is None and not claim.log  # with `log` it says how much smaller one is
+    return gap and claim.upper is not None and 0 < claim.upper <= ROUNDING
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

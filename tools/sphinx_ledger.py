@@ -155,7 +155,7 @@ def _runs(entry: dict[str, Any], row: dict[str, Any] | None, *, older: bool) -> 
         entry["lower"],
         entry["upper"],
         now=now,
-        log=entry.get("log", False),
+        log=entry["log"],
         words=f"{words}; accepted {entry['accepted']}",
     )
     result += nodes.raw("", drawing, format="html")

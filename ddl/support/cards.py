@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, EDGE = 160, 18, 16  # of the bar, in pixels
 LIST = "display:flex;flex-wrap:wrap;align-items:center;gap:0 1.4em;margin:.2em 0 0;font-size:.9em"
+HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 NAME = "display:inline;font-style:italic;font-weight:normal;margin:0"
 
 
@@ -75,12 +76,9 @@ def _bar(claim: "Claim", runs: Sequence[float]) -> str:
         words=words,
     )
     return (
-        f'<div class="ddl-range"><dt class="ddl-unseen" style="{HIDDEN}">range</dt>'
+        f'<div class="ddl-range"><dt style="{HIDDEN}">range</dt>'
         f'<dd style="display:inline;margin:0">{drawing}</dd></div>'
     )
-
-
-HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
 
 
 @checked

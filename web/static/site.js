@@ -63,7 +63,7 @@
 
   // Guess first: a claim that asks hides its number, and the figure before it, until then.
   const digits = (number) => Number(number.toPrecision(3)).toLocaleString("en");
-  const told = (card, ask, guess) => {
+  const told = (card, guess) => {
     card.classList.remove("ddl-asking");
     card.querySelector(".ddl-guess")?.remove();
     for (const veiled of document.querySelectorAll(`[data-veil="${card.id}"]`)) {
@@ -79,7 +79,7 @@
     const ask = JSON.parse(card.dataset.ask);
     const known = memory(`guess-${location.pathname}#${card.id}`);
     if (known !== null) {
-      told(card, ask, known);
+      told(card, known);
       continue;
     }
     const scale = ask.log ? Math.log : (x) => x;
@@ -102,7 +102,7 @@
     tell();
     const end = (answer) => {
       memory(`guess-${location.pathname}#${card.id}`, answer);
-      told(card, ask, answer);
+      told(card, answer);
       card.querySelector(".ddl-permalink")?.focus({ preventScroll: true });
     };
     form.addEventListener("submit", (event) => {
@@ -122,19 +122,6 @@
     card.classList.add("ddl-asking");
     card.append(form);
   }
-
-  // The address of a folded claim opens what it stands in.
-  const open = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    for (let box = target?.closest("details"); box; box = box.parentElement.closest("details")) {
-      box.open = true;
-    }
-    target?.scrollIntoView();
-  };
-  if (location.hash) {
-    open();
-  }
-  addEventListener("hashchange", open);
 
   // On a phone a figure's letters are small: a tap shows the picture by itself, to be zoomed.
   if (matchMedia("(max-width: 46em)").matches) {
