@@ -132,7 +132,7 @@ def summary(
     return {
         "mean": short(mean),
         "interval": [short(mean - half), short(mean + half)],
-        "sd": short(sd),
+        "sd": short(sd) if spread else 0.0,  # not what rounding leaves of equal numbers
         "worst": short(min(values, key=lambda value: room(scale(value)))),
         "margin_sd": round(room(statistics.fmean(scaled)) / spread, 1) if spread else None,
         "values": [short(value) for value in values],
